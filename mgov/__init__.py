@@ -1,0 +1,40 @@
+"""mgov governs a fleet of microservices: registers and discovers services, sweeps their health.
+
+The public Python API, by name; each is imported when it is first used.
+
+    from mgov import Platform
+
+    with Platform.open("path/to/.mgov") as platform:
+        platform.registry.register("orders", "http://127.0.0.1:8080")
+"""
+
+__version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mgov.errors import MgovError as MgovError
+    from mgov.governance.platform import Platform as Platform
+    from mgov.model.instance import Instance as Instance
+    from mgov.model.service import Dependency as Dependency
+    from mgov.model.service import Service as Service
+
+_PUBLIC = {
+    "Dependency": "mgov.model.service",
+    "Instance": "mgov.model.instance",
+    "MgovError": "mgov.errors",
+    "Platform": "mgov.governance.platform",
+    "Service": "mgov.model.service",
+}
+__all__ = ["Dependency", "Instance", "MgovError", "Platform", "Service", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'mgov' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""How others read and write it: pure text in, text out."""

@@ -1,0 +1,60 @@
+"""JSON as RFC 8259 means it: no NaN, no doubled keys, no lone surrogates, bounded depth.
+
+The standard parser accepts the first three and is recursive.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mgov.formats.malformed import Malformed, decode
+
+
+def parse(data: bytes, *, max_bytes: int) -> Any:
+    """The value in `data`; raise Malformed with line and column where the parser knows them."""
+    if len(data) > max_bytes:
+        raise Malformed(f"it has {len(data)} bytes, at most {max_bytes} are read")
+    text = decode(data)
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise Malformed(error.msg[:1].lower() + error.msg[1:], error.lineno, error.colno) from None
+    except RecursionError:
+        raise Malformed("it is nested too deeply") from None
+    except Malformed:
+        raise
+    except ValueError as error:
+        raise Malformed(f"a number in it cannot be read: {error}") from None
+    if "\\u" in text:
+        _no_surrogates(value)
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        seen: set[str] = set()
+        doubled = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise Malformed(f"the key {doubled!r:.80} stands twice in one object")
+    return table
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise Malformed(f"{text:.40} is too large a number")
+    return number
+
+
+def _no_constant(name: str) -> None:
+    raise Malformed(f"{name} is not JSON")
+
+
+def _no_surrogates(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Malformed("a string in it holds half of a surrogate pair") from None
+    except RecursionError:
+        raise Malformed("it is nested too deeply") from None

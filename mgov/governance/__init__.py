@@ -1,0 +1,1 @@
+"""The platform: one class per component, over a store, a clock and the net."""

@@ -1,0 +1,1 @@
+"""What is true: records and rules. No I/O, no clock, no randomness, no framework."""

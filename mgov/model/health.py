@@ -1,0 +1,206 @@
+"""Health: what is checked, what was seen, and the status that follows.
+
+An instance's status is derived at the moment of asking, never stored as such:
+
+- under maintenance (its own or its service's): `maintenance`, whatever was seen;
+- with a TTL whose heartbeat is missing or expired: `unhealthy`;
+- with a check (http, https, tcp): what the newest observation says, `starting` until there is one;
+- without a check: its last heartbeat's word if it has a TTL, else `declared`.
+
+Beside any of them stands `stale`: the newest observation is older than three intervals, so nobody knows.
+"""
+
+from mgov.errors import UsageError
+from mgov.model.names import authority, split_url
+from mgov.model.record import NamedTuple
+from mgov.model.units import format_age, format_duration, parse_duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+STARTING = "starting"
+HEALTHY = "healthy"
+DEGRADED = "degraded"
+UNHEALTHY = "unhealthy"
+MAINTENANCE = "maintenance"
+DECLARED = "declared"
+STATUSES = (STARTING, HEALTHY, DEGRADED, UNHEALTHY, MAINTENANCE, DECLARED)
+
+USABLE = (HEALTHY, DECLARED)                    # what may serve a request; degraded only when none of these is left
+DEFAULT_INTERVAL_S = 30.0
+DEFAULT_TIMEOUT_S = 5.0
+STALE_AFTER_INTERVALS = 3
+LATENCY_WEIGHT = 0.3                            # of the newest observation in the smoothed latency (EWMA)
+
+HTTP, HTTPS, TCP, NONE = "http", "https", "tcp", "none"
+CHECK_KINDS = (HTTP, HTTPS, TCP, NONE)
+
+
+class Check(NamedTuple):
+    """How an instance is looked at: `url` is absolute for http, https and tcp, and empty for none."""
+
+    kind: str
+    url: str = ""
+    interval_s: float = DEFAULT_INTERVAL_S
+    timeout_s: float = DEFAULT_TIMEOUT_S
+
+
+class Observation(NamedTuple):
+    """What one probe saw. `latency_ms` is None when nothing answered; `evidence` holds phases and what was read."""
+
+    status: str
+    reason: str
+    latency_ms: "float | None"
+    checked_at: float
+    evidence: "Mapping[str, Any]" = {}
+
+
+class HealthRecord(NamedTuple):
+    """What the store keeps of an instance's observations: the newest, since when, and its smoothed latency."""
+
+    status: str
+    since: float
+    checked_at: float
+    reason: str = ""
+    latency_ms: "float | None" = None
+
+
+class Heartbeat(NamedTuple):
+    """The newest beat of an instance with a TTL: its own word on its status, and when it stops counting."""
+
+    at: float
+    expires_at: float
+    status: str = HEALTHY
+    note: str = ""
+
+
+class Health(NamedTuple):
+    """The answer to "is it well": a status, whether it is too old to trust, and why.
+
+    `checked_at` is None when nothing was ever seen; `since` is when the status was entered, if known.
+    """
+
+    status: str
+    stale: bool
+    reason: str
+    checked_at: "float | None"
+    latency_ms: "float | None"
+    since: "float | None" = None
+
+
+def parse_check(
+    text: str,
+    *,
+    protocol: str,
+    host: str,
+    port: int,
+    interval_s: float = DEFAULT_INTERVAL_S,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> Check:
+    """The check that `text` names for an instance: a path, an absolute URL, `tcp` or `none`.
+
+    A path is fetched over the instance's own protocol when that is http or https, else over http.
+    """
+    if interval_s < 0.1 or timeout_s < 0.001:
+        raise UsageError("a check needs an interval of at least 100ms and a timeout of at least 1ms")
+    if text == NONE:
+        return Check(NONE, "", interval_s, timeout_s)
+    if text == TCP:
+        return Check(TCP, f"tcp://{authority(host, port)}", interval_s, timeout_s)
+    if text.startswith("/"):
+        scheme = HTTPS if protocol == HTTPS else HTTP
+        return parse_check_url(f"{scheme}://{authority(host, port)}{text}", interval_s=interval_s, timeout_s=timeout_s)
+    if "://" in text:
+        return parse_check_url(text, interval_s=interval_s, timeout_s=timeout_s)
+    raise UsageError(
+        f"{text[:80]!r} is not a health check", hint="give a path such as /health, an absolute URL, tcp or none"
+    )
+
+
+def parse_check_url(
+    text: str, *, interval_s: float = DEFAULT_INTERVAL_S, timeout_s: float = DEFAULT_TIMEOUT_S
+) -> Check:
+    """The check of a bare URL: http, https or tcp."""
+    scheme, host, port, path = split_url(text)
+    if scheme == TCP:
+        if path not in ("", "/"):
+            raise UsageError(f"{text[:80]!r} is a tcp check and can have no path")
+        return Check(TCP, f"tcp://{authority(host, port)}", interval_s, timeout_s)
+    if scheme in (HTTP, HTTPS):
+        return Check(scheme, f"{scheme}://{authority(host, port)}{path or '/'}", interval_s, timeout_s)
+    raise UsageError(f"{text[:80]!r} cannot be checked", hint="checks speak http, https and tcp")
+
+
+def parse_check_table(table: "Mapping[str, Any]", *, protocol: str, host: str, port: int) -> Check:
+    """The check of a manifest's `health` table: `check` (as `parse_check` reads it), `interval`, `timeout`."""
+    unknown = sorted(set(table) - {"check", "interval", "timeout"})
+    if unknown:
+        raise UsageError(f"health has no key {unknown[0]!r:.80}", hint="it takes check, interval and timeout")
+    durations = {}
+    for key, default in (("interval", DEFAULT_INTERVAL_S), ("timeout", DEFAULT_TIMEOUT_S)):
+        value = table.get(key)
+        if value is not None and not isinstance(value, str):
+            raise UsageError(f"health.{key} must be a duration in quotes, not {value!r:.40}", hint='such as "10s"')
+        durations[key] = default if value is None else parse_duration(value)
+    check = table.get("check", TCP)
+    if not isinstance(check, str):
+        raise UsageError(f"health.check must be text, not {check!r:.40}")
+    return parse_check(
+        check, protocol=protocol, host=host, port=port, interval_s=durations["interval"], timeout_s=durations["timeout"]
+    )
+
+
+def fold(record: "HealthRecord | None", seen: Observation) -> HealthRecord:
+    """The record after `seen`. An observation older than the record changes nothing (two sweeps may overlap)."""
+    if record is not None and seen.checked_at < record.checked_at:
+        return record
+    before = record.latency_ms if record is not None else None
+    if seen.latency_ms is None:
+        latency = before
+    elif before is None:
+        latency = seen.latency_ms
+    else:
+        latency = before + LATENCY_WEIGHT * (seen.latency_ms - before)
+    since = record.since if record is not None and record.status == seen.status else seen.checked_at
+    return HealthRecord(seen.status, since, seen.checked_at, seen.reason, latency)
+
+
+def judge(
+    check: Check,
+    *,
+    now: float,
+    record: "HealthRecord | None" = None,
+    maintenance: "str | None" = None,
+    ttl_s: "float | None" = None,
+    heartbeat: "Heartbeat | None" = None,
+) -> Health:
+    """The health of an instance at `now`, by the rules at the head of this file.
+
+    `record.checked_at` is the moment that the record was last confirmed; `maintenance` is its reason ('' if none was
+    given) or None outside maintenance.
+    """
+    checked_at = record.checked_at if record is not None else None
+    latency_ms = record.latency_ms if record is not None else None
+    if maintenance is not None:
+        return Health(MAINTENANCE, False, maintenance, checked_at, latency_ms)
+    if ttl_s is not None:
+        beat_at = heartbeat.at if heartbeat is not None else None
+        if heartbeat is None or heartbeat.expires_at <= now:
+            return Health(UNHEALTHY, False, _missed(ttl_s, heartbeat, now), beat_at, None,
+                          heartbeat.expires_at if heartbeat is not None else None)
+        if check.kind == NONE or heartbeat.status != HEALTHY:
+            return Health(heartbeat.status, False, heartbeat.note, beat_at, None)
+    if check.kind == NONE:
+        return Health(DECLARED, False, "no check", None, None)
+    if record is None:
+        return Health(STARTING, True, "not checked yet", None, None)
+    stale = now - record.checked_at > STALE_AFTER_INTERVALS * check.interval_s
+    return Health(record.status, stale, record.reason, checked_at, latency_ms, record.since)
+
+
+def _missed(ttl_s: float, heartbeat: "Heartbeat | None", now: float) -> str:
+    if heartbeat is None:
+        return f"no heartbeat yet (ttl {format_duration(ttl_s)})"
+    return f"no heartbeat for {format_age(now - heartbeat.at)} (ttl {format_duration(ttl_s)})"

@@ -1,0 +1,75 @@
+"""Durations as people write them, and times as scripts read them.
+
+Inside mgov a duration is a float of seconds and a time a float of seconds since the Unix epoch, UTC.
+"""
+
+from mgov.errors import UsageError
+
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+MAX_DURATION_S = 366 * 86400.0
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in `500ms`, `10s`, `2m`, `1h30m`, `7d`; a bare number is refused, for it has no unit."""
+    total, number, rest = 0.0, "", text.strip()
+    seen = False
+    i = 0
+    while i < len(rest):
+        c = rest[i]
+        if c.isascii() and (c.isdigit() or c == "."):
+            number += c
+            i += 1
+            continue
+        unit = "ms" if rest.startswith("ms", i) else c
+        if unit not in _UNIT_S or not number or number.count(".") > 1 or number == ".":
+            break
+        total += float(number) * _UNIT_S[unit]
+        number, seen, i = "", True, i + len(unit)
+    if number or i < len(rest) or not seen:
+        hint = f"{rest}s" if rest.isascii() and rest.isdigit() else "write it like 500ms, 10s, 2m or 1h30m"
+        raise UsageError(f"{text[:40]!r} is not a duration", hint=hint)
+    if total > MAX_DURATION_S:
+        raise UsageError(f"{text[:40]!r} is longer than a year")
+    return total
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest text that `parse_duration` reads back as `seconds`, to the millisecond: `90s` is `1m30s`."""
+    ms = round(seconds * 1000)
+    if ms == 0:
+        return "0s"
+    parts = []
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, ms = divmod(ms, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
+
+
+def format_age(seconds: float) -> str:
+    """How long ago, for a person: one unit, rounded down, never negative: `4s`, `12m`, `3h`, `9d`."""
+    seconds = max(0.0, seconds)
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size * (2 if unit == "d" else 1):
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def format_time(at: float) -> str:
+    """RFC 3339 in UTC with milliseconds: `2026-01-02T03:04:05.678Z`."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> float:
+    """Seconds since the epoch of an RFC 3339 time with an offset; raise UsageError on anything else."""
+    from datetime import datetime
+
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text[:40]!r} is not an RFC 3339 time", hint="write it like 2026-01-02T03:04:05Z") from None
+    if at.tzinfo is None:
+        raise UsageError(f"{text[:40]!r} has no time zone", hint=f"{text[:40]}Z for UTC")
+    return at.timestamp()

@@ -1,0 +1,1 @@
+"""What reaches out: the only floor that opens connections or starts processes."""
