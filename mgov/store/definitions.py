@@ -1,0 +1,124 @@
+"""Service definitions on disk: TOML that people own, mgov writes, and git merges.
+
+Whether a file that does not carry mgov's intact last line is a hand edit or damage:
+
+- it parses and every key is known: a hand edit, respected, whatever its last line says;
+- it is the beginning of the last good copy: it was cut off, which no editor does;
+- anything else: the last good copy stays in force, and the file's fault is named with line and column.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mgov.errors import StoreDamaged, UsageError
+from mgov.formats import toml
+from mgov.formats.malformed import Malformed
+from mgov.model.service import parse_service
+from mgov.store import history
+from mgov.store.base import Document
+from mgov.store.codec import end_toml, etag, read_end, strip_end
+from mgov.store.layout import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mgov.store.base import Value
+    from mgov.store.layout import Place
+    from mgov.store.root import Root
+
+MAX_BYTES = 1024 * 1024
+
+
+def parse(name: str, data: bytes, path: str) -> Value:
+    """The table in a definition's bytes; raise StoreDamaged naming `path`, line and column."""
+    try:
+        table = toml.parse(data, max_bytes=MAX_BYTES)
+    except Malformed as error:
+        raise StoreDamaged(error.at(path), hint=f"mend {path}, or: mgov store repair") from None
+    if table.get("name", name) != name:
+        raise StoreDamaged(
+            f"{path} holds the service {table['name']!r:.80}, its file name says {name!r}",
+            hint=f"rename the file, or set name = {name!r}",
+        )
+    try:
+        parse_service(name, table)
+    except UsageError as error:
+        raise StoreDamaged(
+            f"{path}: {error.message}", hint=error.hint or f"mend {path}, or: mgov store repair"
+        ) from None
+    return {"name": name, **table}
+
+
+def token(root: Root, place: Place, data: bytes) -> str:
+    """The revision of a definition's bytes: mgov's own, or the one it was edited from with a mark of the edit."""
+    end = read_end(data)
+    if end is not None and end.is_intact:
+        return str(end.revision)
+    base = history.newest(root, place)
+    if base is not None and base.etag == etag(data):
+        return str(base.revision)
+    return f"{base.revision if base is not None else 0}~{etag(data)}"
+
+
+def check_whole(root: Root, place: Place, data: bytes) -> None:
+    """Raise StoreDamaged when `data` is the beginning of the last good copy and stops before its text ends."""
+    end = read_end(data)
+    if end is not None and end.is_intact:
+        return
+    good = history.last_good(root, place)
+    if good is not None and good[1].startswith(data) and len(data) < len(strip_end(good[1])):
+        raise StoreDamaged(
+            f"{place.path} is cut off after {len(data)} of {len(good[1])} bytes",
+            hint=f"mgov store repair, or keep it as it is: mgov accept {place.name.removesuffix('.toml')}",
+        )
+
+
+def read(root: Root, name: str, data: bytes) -> Document:
+    """The document in a definition's bytes; raise StoreDamaged."""
+    key = f"service/{name}"
+    place = place_of(key)
+    if not data.strip(b"\0"):
+        raise StoreDamaged(f"{place.path} is empty", hint="mgov store repair")
+    check_whole(root, place, data)
+    return Document(key, parse(name, data, place.path), token(root, place, data))
+
+
+def read_or_held(root: Root, name: str, data: bytes, warn: Callable[[str], None]) -> Document:
+    """As `read`; on damage the last good copy, marked as held, with a warning, or StoreDamaged where there is none."""
+    try:
+        return read(root, name, data)
+    except StoreDamaged as error:
+        key = f"service/{name}"
+        good = history.last_good(root, place_of(key))
+        if good is None:
+            raise
+        warn(f"{error.message}; the last good copy stays in force")
+        copy, text = good
+        return Document(key, parse(name, text, place_of(key).path), str(copy.revision), is_held=True)
+
+
+def to_bytes(value: Value, revision: int, before: bytes | None) -> bytes:
+    """The bytes to write: canonical TOML, or, where a person shaped the file, their text with the changed keys."""
+    text = toml.dump(value)
+    if before is not None:
+        body = strip_end(before)
+        old = toml.parse(body, max_bytes=MAX_BYTES)
+        if body.decode() != toml.dump(old):
+            text = _edit(body.decode(), old, value)
+    return end_toml(text if text.endswith("\n") else text + "\n", revision)
+
+
+def _edit(text: str, old: dict[str, Any], new: dict[str, Any]) -> str:
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    for key in old:
+        if key not in new:
+            del document[key]
+    for key, value in new.items():
+        if key not in old or old[key] != value:
+            document[key] = value
+    edited = tomlkit.dumps(document)
+    return edited if toml.parse(edited.encode(), max_bytes=MAX_BYTES) == new else toml.dump(new)
+

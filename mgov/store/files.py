@@ -1,0 +1,155 @@
+"""The local driver: a folder of TOML and JSON files, read without a lock.
+
+Reading is here and light; writing is in `commit` (intent) and `state`, imported when something is written.
+"""
+
+import os
+
+from mgov.errors import StoreDamaged, StoreError
+from mgov.store.base import INTENT_FAMILIES, Document
+from mgov.store.codec import unpack
+from mgov.store.folder import names_in, read_file
+from mgov.store.layout import INSTANCES, STATE, place_of
+from mgov.store.root import translate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from mgov.clock import Clock
+    from mgov.store.base import Change, Write
+    from mgov.store.layout import Place
+    from mgov.store.root import Root
+
+LOCK_WAIT_S = 10.0
+
+
+class FilesStore:
+    """Documents in the folder `root`. `warn` is told each thing a person should know and no caller can act on.
+
+    `damaged` collects the paths that a scan had to leave out; a command that listed the rest ends with 8.
+    """
+
+    def __init__(
+        self,
+        root: "Root",
+        *,
+        clock: "Clock",
+        actor: str,
+        warn: "Callable[[str], None]",
+        lock_wait_s: float = LOCK_WAIT_S,
+    ) -> None:
+        self.root = root
+        self.id = root.id
+        self.location = root.path
+        self.clock = clock
+        self.actor = actor
+        self.lock_wait_s = lock_wait_s
+        self.damaged: list[str] = []
+        self._tell = warn
+        self._told: set[str] = set()
+        if not root.is_own and os.geteuid() != 0:
+            self.warn(f"{root.path} belongs to another user: it can be read, not written")
+
+    def warn(self, text: str) -> None:
+        """Pass a warning on, each once."""
+        if text not in self._told:
+            self._told.add(text)
+            self._tell(text)
+
+    def read(self, key: str) -> "Document | None":
+        """The document under `key`, or None; raise StoreError when its file is damaged or cannot be read."""
+        place = place_of(key)
+        data = self.read_place(place)
+        if data is None:
+            return None
+        if place.is_toml:
+            from mgov.store import definitions
+
+            return definitions.read_or_held(self.root, place.name[:-5], data, self.warn)
+        try:
+            entry = unpack(data, place.path).get(key)
+        except StoreDamaged as error:
+            if key.partition("/")[0] in INTENT_FAMILIES:
+                raise
+            self.warn(f"{error.message}; what it said counts as never seen")
+            return None
+        return to_document(key, entry) if entry is not None else None
+
+    def scan(self, prefix: str) -> "Iterator[Document]":
+        """The documents below `prefix`, by service name and then by id; a damaged file is left out with a warning."""
+        family, *names = prefix.rstrip("/").split("/")
+        if family == "service":
+            from mgov.store import index
+
+            yield from index.scan(self)
+            return
+        for place in self._places(family, names):
+            try:
+                data = self.read_place(place)
+                entries = unpack(data, place.path) if data is not None else {}
+            except StoreError as error:
+                self.leave_out(place.path, error)
+                continue
+            for key in sorted(entries):
+                if key.startswith(prefix):
+                    yield to_document(key, entries[key])
+
+    def leave_out(self, path: str, error: StoreError) -> None:
+        """Note that a scan goes on without the file at `path`."""
+        self.damaged.append(path)
+        self.warn(error.message)
+
+    def _places(self, family: str, names: "list[str]") -> "list[Place]":
+        if family in ("instance", "maintenance"):
+            found = names or names_in(self.root, INSTANCES, ".json")
+            return [place_of(f"maintenance/{name}") for name in found]
+        if family == "heartbeat":
+            services = names or names_in(self.root, f"{STATE}/heartbeat", "")
+            return [
+                place_of(f"heartbeat/{service}/{name}")
+                for service in services
+                for name in names_in(self.root, f"{STATE}/heartbeat/{service}", ".json")
+            ]
+        return [place_of(f"{family}/{name}") for name in names_in(self.root, f"{STATE}/{family}", ".json")]
+
+    def read_place(self, place: "Place") -> "bytes | None":
+        """The bytes of one file; OSError becomes the StoreError that names it."""
+        try:
+            return read_file(self.root, place.folder, place.name)
+        except OSError as error:
+            raise translate(error, f"cannot read {self.root.path}/{place.path}") from error
+
+    def write(self, write: "Write", *, operation: str, message: str = "") -> str:
+        """Apply one write; see `write_many`."""
+        return self.write_many([write], operation=operation, message=message)[0]
+
+    def write_many(self, writes: "Sequence[Write]", *, operation: str, message: str = "") -> "list[str]":
+        """Apply writes of one kind, all or none for intent; return a revision for each ('' for a deletion)."""
+        if not writes:
+            return []
+        if writes[0].key.partition("/")[0] in INTENT_FAMILIES:
+            from mgov.store.commit import commit
+
+            return commit(self, writes, operation=operation, message=message)
+        from mgov.store.state import write_state
+
+        return write_state(self, writes)
+
+    def changes(self, after: "str | None" = None) -> "Iterator[Change]":
+        """The intent changes after `after`, oldest first."""
+        from mgov.store.log import Log
+
+        return Log(self.root).read(after, self.warn)
+
+    def last_revision(self) -> str:
+        """The revision of the newest logged change; '0' before the first."""
+        from mgov.store.log import Log
+
+        return str(Log(self.root).last())
+
+
+def to_document(key: str, entry: "dict[str, Any]") -> Document:
+    """The document of a machine file's entry."""
+    return Document(key, entry["value"], str(entry["revision"]), entry.get("expires_at"))

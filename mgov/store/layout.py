@@ -1,0 +1,70 @@
+"""Where a logical key lies in the files driver, and which lock guards it.
+
+    service/<s>                       services/<s>.toml            lock/intent
+    instance/<s>/<id> maintenance/<s> instances/<s>.json           lock/intent
+    health/<s> sweep                  state/health/<s>.json ...    lock/health
+    heartbeat/<s>/<id> pick/<s>       state/<family>/...           lock/<family>-<bucket>, 64 buckets
+
+Every part of a key is checked to be a name before it becomes a path.
+"""
+
+from zlib import crc32
+
+from mgov.errors import InternalError
+from mgov.model.names import check_name
+from mgov.model.record import NamedTuple
+
+LOCK_BUCKETS = 64
+SERVICES, INSTANCES, HISTORY, LOCKS, QUARANTINE, CACHE = (
+    "services", "instances", "history", "lock", "quarantine", "cache",
+)  # fmt: skip
+STATE = "state"
+INTENT_LOCK, HEALTH_LOCK = "intent", "health"
+
+
+class Place(NamedTuple):
+    """A file below the root: its folder, its name, and the subject whose history it has."""
+
+    folder: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Relative to the root, for people."""
+        return f"{self.folder}/{self.name}"
+
+    @property
+    def is_toml(self) -> bool:
+        """Whether people own it."""
+        return self.folder == SERVICES
+
+    @property
+    def history(self) -> str:
+        """The folder of its last good copies."""
+        return f"{HISTORY}/{self.folder}/{self.name.rpartition('.')[0]}"
+
+
+def place_of(key: str) -> Place:
+    """The file that holds `key`."""
+    family, *names = key.split("/")
+    for name in names:
+        check_name(name, "key")
+    if family == "service" and len(names) == 1:
+        return Place(SERVICES, f"{names[0]}.toml")
+    if (family == "instance" and len(names) == 2) or (family == "maintenance" and len(names) == 1):
+        return Place(INSTANCES, f"{names[0]}.json")
+    if family == "heartbeat" and len(names) == 2:
+        return Place(f"{STATE}/heartbeat/{names[0]}", f"{names[1]}.json")
+    if family in ("health", "pick") and len(names) == 1:
+        return Place(f"{STATE}/{family}", f"{names[0]}.json")
+    if key == "sweep":
+        return Place(STATE, "sweep.json")
+    raise InternalError(f"{key!r} is not a key of this store")
+
+
+def lock_of(key: str) -> str:
+    """The name of the lock that a write of the state document `key` takes."""
+    family = key.partition("/")[0]
+    if family in ("health", "sweep"):
+        return HEALTH_LOCK
+    return f"{family}-{crc32(key.encode()) % LOCK_BUCKETS:02x}"
