@@ -1,0 +1,295 @@
+"""stdout for the answer, stderr for the talk. Nothing else in mgov prints.
+
+A command hands over one View: columns and rows, made once; every format is a generic printer over them.
+"""
+
+import os
+import sys
+
+from mgov.cli.text import BOLD, RED, YELLOW, clean, fit, paint
+from mgov.errors import OutputError, UsageError
+from mgov.model.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, TextIO
+
+TABLE, WIDE, PLAIN, JSON, JSONL, CSV, NAME = STANDARD = ("table", "wide", "plain", "json", "jsonl", "csv", "name")
+TEXT = ("text",)                                        # the formats of a command that answers with one text
+COLOR_WHEN = ("auto", "always", "never")
+_MAY_BE_DONE = "the command itself may have been carried out: look before repeating it"
+
+
+class PipeClosed(Exception):
+    """The reader of stdout went away; not an error of ours."""
+
+
+class Column(NamedTuple):
+    """A column: its name is the key in JSON, the header in a table, and what --columns picks.
+
+    `show` makes a person's form of a value (an age, a local time) for table and wide; the other formats get the
+    value itself. `style` names the SGR style of a value, or None.
+    """
+
+    name: str
+    align: str = "left"
+    is_wide_only: bool = False
+    show: "Callable[[Any], str] | None" = None
+    style: "Callable[[Any], str | None] | None" = None
+
+
+class View(NamedTuple):
+    """An answer.
+
+    `data` is the JSON document (default: a list with one object per row). `status` is the exit status.
+    `names` is what -o name prints (default: the first column). `summary` is talk, printed on stderr after the answer.
+    `extras` holds the command's own formats: each makes its whole text. `has_header` is off for key and value rows.
+    """
+
+    columns: "Sequence[Column]" = ()
+    rows: "Sequence[Sequence[Any]]" = ()
+    data: "Any" = None
+    status: int = 0
+    names: "Sequence[str] | None" = None
+    summary: str = ""
+    extras: "Mapping[str, Callable[[], str]]" = {}
+    has_header: bool = True
+
+    def document(self) -> "Any":
+        """What -o json prints."""
+        if self.data is not None:
+            return self.data
+        keys = [c.name for c in self.columns]
+        return [dict(zip(keys, row, strict=True)) for row in self.rows]
+
+
+class Output:
+    """Where an answer goes and how it looks. `format` is what was asked for; `settle` makes it what is used."""
+
+    def __init__(self, environ: "Mapping[str, str]") -> None:
+        self.stdout: TextIO | None = sys.stdout
+        self.stderr: TextIO | None = sys.stderr
+        self.environ = environ
+        self.format: str | None = None
+        self.columns: tuple[str, ...] = ()
+        self.color = environ.get("MGOV_COLOR", "")
+        self.is_quiet = bool(environ.get("MGOV_QUIET"))
+        self.is_verbose = bool(environ.get("MGOV_VERBOSE"))
+        self._has_csv_header = False
+
+    # -- what it looks like
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads stdout as it is written."""
+        return _is_terminal(self.stdout)
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of stdout."""
+        return getattr(self.stdout, "encoding", None) or "utf-8"
+
+    def has_color(self, stream: "TextIO | None") -> bool:
+        """--color, then NO_COLOR, FORCE_COLOR, and whether the stream is a terminal that knows escapes."""
+        if self.color in ("always", "never"):
+            return self.color == "always"
+        if self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("FORCE_COLOR", "0") != "0":
+            return True
+        return _is_terminal(stream) and self.environ.get("TERM") != "dumb"
+
+    @property
+    def width(self) -> "int | None":
+        """The columns of the terminal behind stdout; None when there is no terminal."""
+        if not self.is_terminal or self.stdout is None:
+            return None
+        wished = self.environ.get("COLUMNS", "")
+        if wished.isascii() and wished.isdigit() and int(wished) > 0:
+            return int(wished)
+        try:
+            return os.get_terminal_size(self.stdout.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+    @property
+    def _ellipsis(self) -> str:
+        return "…" if fit("…", self.encoding) == "…" else "~"
+
+    # -- which format
+
+    @property
+    def asked(self) -> "str | None":
+        """The format that the flag or MGOV_OUTPUT names, whether known or not."""
+        return self.format or self.environ.get("MGOV_OUTPUT") or None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether errors are JSON objects too."""
+        return self.asked in (JSON, JSONL)
+
+    def settle(self, formats: "Sequence[str]", columns: "Sequence[Column]" = ()) -> None:
+        """Choose the format of a command that knows `formats`; raise UsageError when the one asked for is not there.
+
+        A standard format from MGOV_OUTPUT that this command lacks falls back to its default.
+        """
+        if self.color not in ("", *COLOR_WHEN):
+            raise UsageError(f"unknown --color {self.color}", hint=f"one of {', '.join(COLOR_WHEN)}")
+        if self.asked is None or (self.format is None and self.asked in STANDARD and self.asked not in formats):
+            self.format = self._default(formats)
+        elif self.asked not in formats:
+            raise _unknown("output format", self.asked, formats)
+        else:
+            self.format = self.asked
+        known = [c.name for c in columns]
+        for name in self.columns:
+            if known and name not in known:
+                raise _unknown("column", name, known)
+
+    def _default(self, formats: "Sequence[str]") -> str:
+        if TABLE in formats and PLAIN in formats:
+            return TABLE if self.is_terminal else PLAIN
+        return formats[0]
+
+    # -- the answer
+
+    def show(self, answer: "View | str") -> int:
+        """Print a command's whole answer; return its exit status."""
+        if isinstance(answer, str):
+            self.write(answer if answer.endswith("\n") or not answer else answer + "\n")
+            return 0
+        self.write(self.render(answer))
+        if answer.summary:
+            self.note(answer.summary)
+        return answer.status
+
+    def render(self, view: View) -> str:
+        """The text of `view` in the settled format, ready for stdout."""
+        chosen = self.format or self._default(STANDARD)
+        if chosen in view.extras:
+            text = view.extras[chosen]()
+            return text if text.endswith("\n") or not text else text + "\n"
+        from mgov.cli import printers
+
+        if chosen in (TABLE, WIDE):
+            look = printers.Look(self.width, self.has_color(self.stdout), self.shown, self._ellipsis)
+            return printers.table(view, self.columns, look, is_wide=chosen == WIDE)
+        if chosen in (JSON, JSONL):
+            return printers.json_text(view.document(), self.encoding, is_lines=chosen == JSONL)
+        if chosen == CSV:
+            return printers.csv_text(view, self.columns)
+        return printers.names(view, self.shown) if chosen == NAME else printers.plain(view, self.columns, self.shown)
+
+    def emit(self, columns: "Sequence[Column]", row: "Sequence[Any]", data: "Any" = None) -> None:
+        """Print one row of an answer that goes on, and flush: one JSON line, or one row without truncation."""
+        view = View(columns, (row,), None if data is None else [data])
+        from mgov.cli import printers
+
+        if self.format in (JSON, JSONL):
+            text = printers.json_text(view.document(), self.encoding, is_lines=True)
+        elif self.format == CSV:
+            text = printers.csv_text(view, self.columns, has_header=not self._has_csv_header)
+            self._has_csv_header = True
+        elif self.format == NAME:
+            text = printers.names(view, self.shown)
+        else:
+            text = printers.plain(view, self.columns, self.shown)
+        self.write(text)
+
+    def write(self, text: str) -> None:
+        """Write `text` to stdout and flush; raise PipeClosed when nobody reads, OutputError when it cannot go out."""
+        if not text:
+            return
+        if self.stdout is None or self.stdout.closed:
+            raise OutputError("the output could not be written: stdout is closed", hint=_MAY_BE_DONE)
+        try:
+            self.stdout.write(fit(text, self.encoding))
+            self.stdout.flush()
+        except BrokenPipeError:
+            raise PipeClosed from None
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise OutputError(f"the output could not be written: {reason}", hint=_MAY_BE_DONE) from error
+
+    def shown(self, text: str) -> str:
+        """Foreign text as stdout may show it."""
+        return fit(clean(text), self.encoding)
+
+    # -- the talk
+
+    def note(self, text: str) -> None:
+        """Say something that -q silences."""
+        if not self.is_quiet:
+            self._say(clean(text))
+
+    def detail(self, text: str) -> None:
+        """Say something that only -v asks for."""
+        if self.is_verbose and not self.is_quiet:
+            self._say(clean(text))
+
+    def warn(self, text: str, hint: "str | None" = None) -> None:
+        """Say what a person should know although the command goes on."""
+        self._say(self._label("warning:", YELLOW) + " " + clean(text))
+        if hint:
+            self.hint(hint)
+
+    def hint(self, text: str) -> None:
+        """Say what to type next."""
+        self._say(self._label("hint:", BOLD) + " " + clean(text))
+
+    def trace(self, line: str) -> None:
+        """Print one line of a traceback."""
+        self._say(clean(line))
+
+    def fail(self, code: str, message: str, hint: "str | None" = None) -> None:
+        """Say why the command failed: one line and a hint, or one JSON object when the answer would be JSON."""
+        if self.is_json:
+            from mgov.cli import printers
+
+            document = {"error": {"code": code, "message": message, "hint": hint}}
+            self._say(printers.json_text([document], _encoding(self.stderr), is_lines=True).rstrip("\n"))
+            return
+        self._say(self._label("mgov:", RED) + " " + clean(message))
+        if hint:
+            self.hint(hint)
+
+    def _label(self, text: str, style: str) -> str:
+        return paint(text, style if self.has_color(self.stderr) else None)
+
+    def _say(self, line: str) -> None:
+        if self.stderr is None:
+            return
+        try:
+            self.stderr.write(fit(line, _encoding(self.stderr)) + "\n")
+            self.stderr.flush()
+        except (OSError, ValueError):
+            self.stderr = None                          # nobody listens; the exit status still speaks
+
+
+def silence(stream: "TextIO | None") -> None:
+    """Send what is left in `stream` nowhere, so that the interpreter's last flush cannot fail."""
+    try:
+        if stream is not None:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+    except (OSError, ValueError):
+        return
+
+
+def _encoding(stream: "TextIO | None") -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _is_terminal(stream: "TextIO | None") -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def _unknown(what: str, word: str, known: "Iterable[str]") -> UsageError:
+    from mgov.model.names import suggest
+
+    names = list(known)
+    near = suggest(word, names)
+    listed = f"one of {', '.join(names)}"
+    return UsageError(f"unknown {what}: {word}", hint=f"did you mean {near}? {listed}" if near else listed)

@@ -1,0 +1,177 @@
+"""Generic printers: one View in, the text of one format out.
+
+plain and csv are read by programs, table and wide by people; json is exact. A row is always one line but in csv,
+where RFC 4180 quotes a line break inside a cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mgov.cli.output import Column, View
+from mgov.cli.text import BOLD, HOSTILE, MAX_CELL_CHARS, cells, clean, cut, fit, pad, paint, shorten
+from mgov.model.names import suggest
+
+_GAP = "  "
+_NARROWEST = 4                                          # cells left to a column before whole lines are cut
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")             # what a spreadsheet takes for a formula (OWASP, CSV injection)
+
+
+class Look(NamedTuple):
+    """How a table looks: the terminal's width (None: never cut), colours, the filter for text, the ellipsis."""
+
+    width: int | None
+    has_color: bool
+    shown: Callable[[str], str]
+    ellipsis: str = "…"
+
+
+def as_text(value: Any) -> str:
+    """A value in one cell: nothing for None, true and false, lists with commas, mappings as k=v."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={as_text(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ",".join(as_text(item) for item in value)
+    return str(value)
+
+
+def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = False) -> str:
+    """Aligned columns under a header, no lines; cut to the terminal's width. Nothing when there are no rows."""
+    chosen = pick(view.columns, picked, is_wide=is_wide)
+    if not view.rows or not chosen:
+        return ""
+    columns = [view.columns[i] for i in chosen]
+    lines = [[_person(view.columns[i], row[i], look) for i in chosen] for row in view.rows]
+    header = [look.shown(c.name.replace("_", " ").upper()) for c in columns]
+    measured = [header, *lines] if view.has_header else lines
+    widths = [max(cells(line[i]) for line in measured) for i in range(len(columns))]
+    if look.width is not None:
+        widths = _squeeze(widths, look.width)
+    styles = [[_style(view.columns[i], row[i], look) for i in chosen] for row in view.rows]
+    out = [_line(line, style, columns, widths, look) for line, style in zip(lines, styles, strict=True)]
+    if view.has_header:
+        out.insert(0, _line(header, [BOLD if look.has_color else None] * len(columns), columns, widths, look))
+    return "".join(out)
+
+
+def pick(columns: Sequence[Column], picked: Sequence[str], *, is_wide: bool = True) -> list[int]:
+    """The indexes of the columns to print: those picked, in that order, or all that the format shows."""
+    if not picked:
+        return [i for i, c in enumerate(columns) if is_wide or not c.is_wide_only]
+    names = [c.name for c in columns]
+    missing = [name for name in picked if name not in names]
+    if missing:
+        from mgov.errors import UsageError
+
+        near = suggest(missing[0], names)
+        hint = f"did you mean {near}? " if near else ""
+        raise UsageError(f"unknown column: {missing[0]}", hint=f"{hint}one of {', '.join(names)}")
+    return [names.index(name) for name in picked]
+
+
+def _person(column: Column, value: Any, look: Look) -> str:
+    text = as_text(column.show(value) if column.show else value)
+    return shorten(look.shown(text[: MAX_CELL_CHARS + 1]), look.ellipsis) or "-"
+
+
+def _style(column: Column, value: Any, look: Look) -> str | None:
+    return column.style(value) if column.style and look.has_color else None
+
+
+def _squeeze(widths: list[int], width: int) -> list[int]:
+    """Take cells from the widest column until the line fits or nothing can be taken."""
+    left = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+    widths = list(widths)
+    while left > 0:
+        widest = max(range(len(widths)), key=lambda i: widths[i])
+        others = [w for i, w in enumerate(widths) if i != widest]
+        floor = max(_NARROWEST, *others, 0) if others else _NARROWEST
+        if widths[widest] <= _NARROWEST:
+            break
+        take = min(left, max(1, widths[widest] - floor))
+        widths[widest] -= take
+        left -= take
+    return widths
+
+
+def _line(
+    line: Sequence[str], styles: Sequence[str | None], columns: Sequence[Column], widths: Sequence[int], look: Look
+) -> str:
+    parts, room = [], look.width
+    last = len(line) - 1
+    for i, (text, width) in enumerate(zip(line, widths, strict=True)):
+        if room is not None:
+            width = min(width, room)
+            room -= min(room, width + len(_GAP))
+        text = cut(text, width, look.ellipsis)
+        to_right = columns[i].align == "right"
+        padded = text if i == last and not to_right else pad(text, width, to_right=to_right)
+        parts.append(paint(padded, styles[i]))
+        if room == 0:
+            break
+    return _GAP.join(parts).rstrip(" ") + "\n"
+
+
+def plain(view: View, picked: Sequence[str], shown: Callable[[str], str]) -> str:
+    """Tab-separated rows of all columns that are not wide-only, no header, nothing cut, one line per row."""
+    chosen = pick(view.columns, picked, is_wide=False)
+    return "".join("\t".join([shown(as_text(row[i])) for i in chosen]) + "\n" for row in view.rows)
+
+
+def names(view: View, shown: Callable[[str], str]) -> str:
+    """One name a line."""
+    listed = view.names if view.names is not None else [as_text(row[0]) for row in view.rows]
+    return "".join(shown(name) + "\n" for name in listed)
+
+
+def csv_text(view: View, picked: Sequence[str], *, has_header: bool = True) -> str:
+    """RFC 4180 with a header row; text that a spreadsheet would take for a formula begins with a quote."""
+    import csv
+    import io
+
+    chosen = pick(view.columns, picked)
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    if has_header:
+        writer.writerow([view.columns[i].name for i in chosen])
+    writer.writerows([[_csv_cell(row[i]) for i in chosen] for row in view.rows])
+    return out.getvalue()
+
+
+def _csv_cell(value: Any) -> str:
+    text = as_text(value)
+    is_formula = text.startswith(_FORMULA) and not isinstance(value, (int, float))
+    return clean("'" + text if is_formula else text, keep="\t\n")
+
+
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in HOSTILE if code >= 0x7F}
+
+
+def json_text(document: Any, encoding: str = "utf-8", *, is_lines: bool = False) -> str:
+    """One document with two spaces of indent, or one line per element of a list.
+
+    Characters that could act on a terminal, and lone surrogates, are written as \\uXXXX; everything else is UTF-8,
+    or ASCII where the stream's encoding cannot show it.
+    """
+    if not is_lines:
+        return _dump(document, encoding, indent=2) + "\n"
+    lines = document if isinstance(document, list) else [document]
+    return "".join(_dump(line, encoding, indent=None) + "\n" for line in lines)
+
+
+def _dump(document: Any, encoding: str, indent: int | None) -> str:
+    import json
+
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent).translate(_JSON_ESCAPES)
+    if fit(text, encoding) == text:
+        return text
+    return json.dumps(document, ensure_ascii=True, allow_nan=False, indent=indent).replace("\x7f", "\\u007f")

@@ -1,0 +1,236 @@
+"""The typer commands behind the table of tree.py: built one by one, when they are named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from mgov.cli import tree
+from mgov.cli.options import Context, Facts, facts_of, shared_options
+from mgov.cli.panels import root_help
+from mgov.cli.session import Session
+from mgov.errors import UsageError
+from mgov.model.names import suggest
+
+_CLICK_USAGE: Any = typer.BadParameter.__mro__[1]           # typer keeps its click to itself; this is its UsageError
+
+
+class Command(TyperCommand):
+    """One command: its own parameters, then the global ones; help opens with an example."""
+
+    context_class = Context
+    facts = Facts()
+    shared: list[TyperOption] = []
+
+    def adopt(self, facts: Facts) -> None:
+        """Take what the function says of itself and add the global options."""
+        self.facts = facts
+        for param in self.params:
+            if param.param_type_name == "argument" and param.metavar is None:
+                param.metavar = (param.name or "").upper()
+        taken = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
+        self.shared = shared_options(taken, facts, _show_help)
+        self.params = [*self.params, *self.shared]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse, then settle what the session will do; a usage error still knows which output was asked for."""
+        asked = list(args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except _CLICK_USAGE:
+            _glean_output(self, ctx, asked)
+            raise
+        session: Session = ctx.obj
+        if session.has_child and not self.facts.takes_child:
+            raise UsageError(f"{ctx.command_path} takes no command after --", hint=f"{ctx.command_path} --help")
+        session.out.settle(self.facts.formats, self.facts.columns)
+        _ = session.deadline_s
+        return rest
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """`[OPTIONS] NAME [URL]`, and `[-- COMMAND]` where a child may follow."""
+        pieces = ["[OPTIONS]"]
+        for param in self.params:
+            if param.param_type_name == "argument":
+                name = (param.metavar or "").strip("[]") + ("..." if param.nargs == -1 else "")
+                pieces.append(name if param.required else f"[{name}]")
+        return [*pieces, "[-- COMMAND]"] if self.facts.takes_child else pieces
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """The example lines, then the description."""
+        if self.facts.examples:
+            formatter.write_paragraph()
+            formatter.write_heading("Example" if len(self.facts.examples) == 1 else "Examples")
+            for line in self.facts.examples:
+                formatter.write(f"  {line}\n")
+        super().format_help_text(ctx, formatter)
+        if self.facts.columns:
+            names = ", ".join(c.name + (" (wide)" if c.is_wide_only else "") for c in self.facts.columns)
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(f"Columns: {names}")
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, the command's own options, the global ones."""
+        own = [p for p in self.params if p not in self.shared]
+        for title, params in (
+            ("Arguments", [p for p in own if p.param_type_name == "argument"]),
+            ("Options", [p for p in own if p.param_type_name == "option"]),
+            ("Global options", self.shared),
+        ):
+            records = [r for r in (p.get_help_record(ctx) for p in params) if r is not None]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class Group(TyperGroup):
+    """The root, or a group such as `store`: rows of the table under a common prefix."""
+
+    context_class = Context
+    path = ""
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        """The names of the visible rows below."""
+        return [entry[0].rpartition(" ")[2] for entry in tree.children(self.path)]
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        """Build the command of that name, importing its module only; None when there is none."""
+        return build(f"{self.path} {cmd_name}".strip())
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The named command, or a UsageError with a suggestion."""
+        found = self.get_command(ctx, args[0])
+        if found is None:
+            raise unknown_command(self.path, args[0])
+        return args[0], found, args[1:]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the named command; without one, print the help."""
+        answer = super().invoke(ctx)
+        if ctx.invoked_subcommand is None:
+            ctx.obj.out.write(ctx.get_help() + "\n")
+            return 0
+        return answer
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The five panels for the root, the list of commands for a group."""
+        if self.path:
+            super().format_help(ctx, formatter)
+        else:
+            out = ctx.obj.out
+            formatter.write(root_help(is_bold=out.has_color(out.stdout)))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The group's commands with the table's help lines; nothing is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(entry[0].rpartition(" ")[2], entry[3]) for entry in tree.children(self.path)])
+
+
+def unknown_command(group: str, word: str) -> UsageError:
+    """The error for a command that is not there, with the one most likely meant."""
+    names = [entry[0].rpartition(" ")[2] for entry in tree.children(group)]
+    near = suggest(word, names)
+    typed = f"{group} {word}".strip()
+    if near:
+        return UsageError(f"no such command: {typed}", hint=f"did you mean: mgov {group} {near}".replace("  ", " "))
+    elsewhere = [e[0] for e in tree.COMMANDS if e[2] and e[1] and e[0].rpartition(" ")[2] == word]
+    hint = f"did you mean: mgov {elsewhere[0]}" if elsewhere else f"mgov {group} --help".replace("  ", " ")
+    return UsageError(f"no such command: {typed}", hint=hint)
+
+
+def build(name: str) -> Command | Group | None:
+    """The typer command of a row of the table ('' is the root), or None when there is no such row."""
+    entry = tree.find(name) if name else ("", "", "", "")
+    if entry is None:
+        return None
+    if not entry[1]:
+        return _group(name, entry[3])
+    function: Any = tree.load(entry[1])
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(name.rpartition(" ")[2], cls=Command, add_help_option=False)(function)
+    made = typer.main.get_command(app)
+    assert isinstance(made, Command)
+    made.adopt(facts_of(function))
+    return made
+
+
+def _group(name: str, text: str) -> Group:
+    group = Group(
+        name=name.rpartition(" ")[2] or "mgov",
+        help=text,
+        invoke_without_command=True,
+        add_help_option=False,
+        rich_markup_mode=None,
+    )
+    group.path = name
+    group.params = [*shared_options(set(), Facts(), _show_help)]
+    if not name:
+        group.params.append(
+            TyperOption(
+                param_decls=["global_version", "--version"], type=bool, is_flag=True, default=None,
+                is_eager=True, expose_value=False, callback=_show_version, help="Print the version",
+            )
+        )
+    return group
+
+
+def run(args: list[str], session: Session) -> Any:
+    """Parse `args`, run the command they name and return its answer; click's usage errors come out as ours."""
+    root = build("")
+    assert root is not None
+    try:
+        with root.make_context("mgov", args, obj=session) as ctx:
+            return root.invoke(ctx)
+    except typer.Exit as done:
+        return done.exit_code
+    except _CLICK_USAGE as error:
+        raise _ours(error) from error
+
+
+def _show_help(ctx: Context, _param: Any, value: Any) -> None:
+    if value:
+        ctx.obj.out.write(ctx.get_help() + "\n")
+        raise typer.Exit(0)
+
+
+def _show_version(ctx: Context, _param: Any, value: Any) -> None:
+    if value:
+        from mgov.cli.help import version_text
+
+        ctx.obj.out.write(version_text() + "\n")
+        raise typer.Exit(0)
+
+
+def _glean_output(command: Command, ctx: Any, args: list[str]) -> None:
+    parser = command.make_parser(ctx)
+    parser.ignore_unknown_options = True
+    try:
+        found = parser.parse_args(args)[0]
+    except _CLICK_USAGE:
+        return
+    for key in ("output", "debug"):
+        value = found.get(f"global_{key}")
+        if value:
+            ctx.obj.remember(key, value)
+
+
+def _ours(error: Any) -> UsageError:
+    """Our UsageError for one of click's: one line, and a hint with the option meant or the usage line."""
+    ctx = error.ctx
+    path = ctx.command_path if ctx else "mgov"
+    option = getattr(error, "option_name", None)
+    if type(error).__name__ == "NoSuchOption" and option:
+        flags = [flag for param in ctx.command.params for flag in (*param.opts, *param.secondary_opts)] if ctx else []
+        near = suggest(option, flags)
+        return UsageError(f"no such option: {option}", hint=f"did you mean {near}?" if near else f"{path} --help")
+    text = " ".join(error.format_message().split()).rstrip(".")
+    text = text[:1].lower() + text[1:]
+    extra = text.removeprefix("got unexpected extra argument(s) (")
+    if extra != text:
+        text = f"unexpected argument: {extra[:-1]}"
+    if text.startswith("missing argument") and ctx:
+        return UsageError(text.replace("'", ""), hint=" ".join([path, *ctx.command.collect_usage_pieces(ctx)]))
+    return UsageError(text, hint=f"{path} --help")

@@ -1,0 +1,131 @@
+"""One command's session: what the global options and their variables say, and what the command is given."""
+
+import os
+import sys
+
+from mgov.cli.output import Output
+from mgov.cli.text import clean
+from mgov.clock import SystemClock
+from mgov.errors import UsageError
+from mgov.model.units import parse_duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mgov.clock import Clock
+    from mgov.governance.platform import Platform
+
+# who runs a CI job, and which job it is: GitHub, GitLab, Buildkite, CircleCI, Jenkins
+_CI_ACTORS = (
+    ("GITHUB_ACTOR", "GITHUB_JOB"),
+    ("GITLAB_USER_LOGIN", "CI_JOB_NAME"),
+    ("BUILDKITE_BUILD_CREATOR", "BUILDKITE_LABEL"),
+    ("CIRCLE_USERNAME", "CIRCLE_JOB"),
+    ("BUILD_USER_ID", "JOB_NAME"),
+)
+_MAX_ACTOR_CHARS = 200
+
+
+class Session:
+    """Given to every command as `ctx.obj`.
+
+    `store` is the text of --store or MGOV_STORE; `child` is what stood behind `--`; `deadline_s` is the time the
+    whole command has, in seconds, or None.
+    """
+
+    def __init__(
+        self,
+        out: Output,
+        environ: "Mapping[str, str]",
+        child: "list[str] | None" = None,
+        clock: "Clock | None" = None,
+    ) -> None:
+        self.out = out
+        self.environ = environ
+        self.clock: Clock = clock or SystemClock()
+        self.child = child or []
+        self.has_child = child is not None
+        self.store: str | None = environ.get("MGOV_STORE") or None
+        self.deadline: str | None = environ.get("MGOV_DEADLINE") or None
+        self.assume_yes = bool(environ.get("MGOV_YES"))
+        self.debug = bool(environ.get("MGOV_DEBUG"))
+        self._platform: Platform | None = None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether notes are silenced."""
+        return self.out.is_quiet
+
+    @property
+    def deadline_s(self) -> "float | None":
+        """What --deadline gives the whole command, in seconds; raise UsageError when it is not a duration."""
+        return None if self.deadline is None else parse_duration(self.deadline)
+
+    @property
+    def actor(self) -> str:
+        """Who is recorded in history: MGOV_ACTOR, else the CI's actor and job, else user@host."""
+        return clean(_actor(self.environ))[:_MAX_ACTOR_CHARS]
+
+    def remember(self, key: str, value: "str | bool") -> None:
+        """Take a global option that was typed; the last one typed wins."""
+        text = str(value)
+        match key:
+            case "store":
+                self.store = text
+            case "output":
+                self.out.format = text
+            case "columns":
+                self.out.columns = tuple(name.strip() for name in text.split(",") if name.strip())
+            case "color":
+                self.out.color = text
+            case "deadline":
+                self.deadline = text
+            case "quiet":
+                self.out.is_quiet = True
+            case "verbose":
+                self.out.is_verbose = True
+            case "debug":
+                self.debug = True
+            case "yes":
+                self.assume_yes = True
+
+    def confirm(self, question: str) -> bool:
+        """Whether a person agrees: yes with --yes, asked on a terminal; raise UsageError where nobody can be asked."""
+        if self.assume_yes:
+            return True
+        asked, answers = self.out.stderr, sys.stdin
+        if asked is None or answers is None or not (asked.isatty() and answers.isatty()):
+            raise UsageError(f"{question} nobody can be asked here", hint="add --yes, or look first with --dry-run")
+        asked.write(f"{clean(question)} [y/N] ")
+        asked.flush()
+        return answers.readline().strip().lower() in ("y", "yes")
+
+    def platform(self) -> "Platform":
+        """The platform over this session's store, opened on first use and closed by `close`."""
+        if self._platform is None:
+            from mgov.governance.platform import Platform
+
+            self._platform = Platform.open(
+                self.store, actor=self.actor, clock=self.clock, deadline_s=self.deadline_s
+            )
+        return self._platform
+
+
+def _actor(environ: "Mapping[str, str]") -> str:
+    named = environ.get("MGOV_ACTOR", "").strip()
+    if named:
+        return named
+    for who, job in _CI_ACTORS:
+        if environ.get(who):
+            return f"{environ[who]}/{environ[job]}" if environ.get(job) else environ[who]
+    return f"{_user(environ)}@{os.uname().nodename}"
+
+
+def _user(environ: "Mapping[str, str]") -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:                                    # a container's uid without a passwd entry
+        return environ.get("LOGNAME") or environ.get("USER") or f"uid-{os.getuid()}"

@@ -1,0 +1,59 @@
+"""The command tree as a static table: what exists, on which panel, and which function answers.
+
+A command is one row here and one function there; nothing but the named command's module is imported.
+
+    # tree.py:  ("services", "mgov.cli.services:services", FLEET, "List the services"),
+    @command("mgov services 'ord*'", columns=COLUMNS)                 # mgov.cli.options.command
+    def services(ctx: Context, glob: Annotated[str, typer.Argument(metavar="GLOB", help="...")] = "*") -> View:
+        \"\"\"List the services.\"\"\"                                      # shown under the example in --help
+        return View(COLUMNS, [row(s) for s in ctx.obj.platform().registry.services(glob)])
+
+A row whose name has a space belongs to a group (`store info`); the group itself is a row without a function.
+A row without a panel is hidden. This module is read on every start: it imports nothing.
+"""
+
+FLEET, HEALTH, TRAFFIC, CONFIGURATION, STORE = PANELS = ("Fleet", "Health", "Traffic", "Configuration", "Store")
+
+# name, module:function, panel, help line (a verb first, no full stop)
+COMMANDS: tuple[tuple[str, str, str, str], ...] = (
+    ("help", "mgov.cli.help:help_topic", STORE, "Explain a topic: exit codes, output, stores ..."),
+    ("version", "mgov.cli.help:version", STORE, "Print the version"),
+)
+
+# verbs that skip typer when their whole command line is known: verb -> module:function(argv, out) -> status or None
+HOT: dict[str, str] = {}
+
+# key, flags, metavar ('' is a switch), variable, help; understood before and after every command
+GLOBALS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
+    ("store", ("-S", "--store"), "STORE", "MGOV_STORE", "The store: a folder, a URL or a name from your configuration"),
+    ("output", ("-o", "--output"), "FORMAT", "MGOV_OUTPUT", "How to print the answer"),
+    ("columns", ("--columns",), "A,B", "", "Print these columns only"),
+    ("color", ("--color",), "WHEN", "MGOV_COLOR", "auto, always or never"),
+    ("quiet", ("-q", "--quiet"), "", "MGOV_QUIET", "Say nothing but warnings and errors on stderr"),
+    ("verbose", ("-v", "--verbose"), "", "MGOV_VERBOSE", "Say more on stderr"),
+    ("debug", ("--debug",), "", "MGOV_DEBUG", "Show the traceback of an error"),
+    ("yes", ("-y", "--yes"), "", "MGOV_YES", "Do not ask before a destructive command"),
+    ("deadline", ("--deadline",), "DURATION", "MGOV_DEADLINE", "Give the whole command at most this long"),
+    ("help", ("-h", "--help"), "", "", "Show this help"),
+)
+
+
+def find(name: str) -> tuple[str, str, str, str] | None:
+    """The row of `name`, or None."""
+    for entry in COMMANDS:
+        if entry[0] == name:
+            return entry
+    return None
+
+
+def children(group: str) -> list[tuple[str, str, str, str]]:
+    """The visible rows one level below `group` ('' is the root), in the table's order."""
+    prefix = f"{group} " if group else ""
+    return [e for e in COMMANDS if e[2] and e[0].startswith(prefix) and " " not in e[0][len(prefix) :]]
+
+
+def load(place: str) -> "object":
+    """The object at `module:name`; imports that module only."""
+    module, _, name = place.partition(":")
+    loaded = __import__(module, fromlist=[name])
+    return getattr(loaded, name)
