@@ -10,6 +10,7 @@ MAX_NAME_CHARS = 63
 _EDGE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _INNER = _EDGE | frozenset("._-")
 _HOST = _EDGE | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_")
+_SCHEME = _EDGE | frozenset("+.-")
 _HEX = frozenset("0123456789abcdefABCDEF:.")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -83,11 +84,11 @@ def split_url(text: str) -> tuple[str, str, int, str]:
     refused: the first never reaches a server, the second is a secret on a command line.
     """
     shown = text[:80]
-    if any(c <= " " or c == "\x7f" for c in text):
+    if not _is_plain(text) and any(c <= " " or c == "\x7f" for c in text):
         raise UsageError(f"{shown!r} has a space or a control character in the URL")
     scheme, found, rest = text.partition("://")
     scheme = scheme.lower()
-    if not found or not scheme or not (_EDGE | frozenset("+.-")).issuperset(scheme) or not scheme[0].isalpha():
+    if not found or not scheme or not _SCHEME.issuperset(scheme) or not scheme[0].isalpha():
         raise UsageError(f"{shown!r} is not an absolute URL", hint="write it like http://127.0.0.1:8080")
     cut = min((i for i in (rest.find("/"), rest.find("?"), rest.find("#")) if i >= 0), default=len(rest))
     place, path = rest[:cut], rest[cut:]
@@ -107,6 +108,10 @@ def split_url(text: str) -> tuple[str, str, int, str]:
     return scheme, check_host(host), port, path if not path.startswith("?") else "/" + path
 
 
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
+
+
 def _split_place(place: str, shown: str) -> tuple[str, str]:
     if place.startswith("["):
         host, closed, tail = place[1:].partition("]")
@@ -115,3 +120,26 @@ def _split_place(place: str, shown: str) -> tuple[str, str]:
         return host, tail[1:]
     host, _, port_text = place.partition(":")
     return host, port_text
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether `name` matches a glob of `*` (any run) and `?` (one character); linear but for the last star."""
+    at = here = 0
+    star, mark = -1, 0
+    while here < len(name):
+        if at < len(pattern) and pattern[at] == "*":
+            star, mark = at, here
+            at += 1
+        elif at < len(pattern) and pattern[at] in ("?", name[here]):
+            at, here = at + 1, here + 1
+        elif star >= 0:
+            mark += 1
+            at, here = star + 1, mark
+        else:
+            return False
+    return pattern[at:].strip("*") == ""
+
+
+def is_glob(text: str) -> bool:
+    """Whether `text` is a pattern rather than a name."""
+    return "*" in text or "?" in text

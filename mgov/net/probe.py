@@ -1,0 +1,146 @@
+"""One probe function per protocol, found by name in PROBES. They measure; `mgov.model.measurement` judges.
+
+A new protocol is one function `async (target, place, link) -> Seen` and one line in PROBES. A probe speaks over its
+Link, whose every step is under the target's one deadline, and need not handle failures: `measure` words them.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from mgov.errors import UsageError
+from mgov.model.measurement import LOCAL_ERROR, TIMEOUT, UNFORESEEN, Measurement
+from mgov.model.names import split_url
+from mgov.model.record import NamedTuple
+from mgov.model.units import format_duration
+from mgov.net.failure import ProbeFailed
+from mgov.net.http1 import Answer, request_bytes
+
+TYPE_CHECKING = False           # importing typing costs a sweep's start-up 8 ms
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from mgov.net.link import Link
+
+    Probe = Callable[["Target", "Place", Link, "Seen"], Awaitable[None]]
+
+
+class Target(NamedTuple):
+    """What is probed, and how. `timeout_s` is one total: name, connect, TLS, headers and body together.
+
+    `insecure` accepts any certificate; `ca_file` is a PEM file of the authorities trusted instead of the system's.
+    """
+
+    url: str
+    timeout_s: float = 5.0
+    keep_body: bool = False
+    insecure: bool = False
+    ca_file: str = ""
+
+
+class Place(NamedTuple):
+    """A target's URL in parts."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+
+class Seen:
+    """What a probe has learnt so far; it stays when the probe fails half-way."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+
+
+async def probe_tcp(target: Target, place: Place, link: Link, seen: Seen) -> None:
+    """Connect, no more."""
+    await link.connect(place.host, place.port)
+
+
+async def probe_http(target: Target, place: Place, link: Link, seen: Seen) -> None:
+    """GET and read the whole answer, up to its bounds. Redirects are not followed, nothing is decoded."""
+    await link.connect(place.host, place.port)
+    await _exchange(target, place, link, seen)
+
+
+async def probe_https(target: Target, place: Place, link: Link, seen: Seen) -> None:
+    """As http, over TLS."""
+    await link.connect(place.host, place.port)
+    await link.start_tls(place.host, insecure=target.insecure, ca_file=target.ca_file)
+    await _exchange(target, place, link, seen)
+
+
+PROBES: dict[str, Probe] = {
+    "http": probe_http,
+    "https": probe_https,
+    "tcp": probe_tcp,
+}
+
+
+async def _exchange(target: Target, place: Place, link: Link, seen: Seen) -> None:
+    answer = seen.answer = Answer(keep_body=target.keep_body)
+    await link.send(request_bytes(*place))
+    while not answer.is_done:
+        data = await link.receive()
+        if data:
+            answer.feed(data)
+        else:
+            answer.end()
+
+
+async def measure(target: Target, link: Link) -> Measurement:
+    """Probe `target` over `link` and close it; a failure is a measurement, whatever it is."""
+    seen = Seen()
+    try:
+        place = Place(*split_url(target.url))
+        await PROBES[place.scheme](target, place, link, seen)
+    except ProbeFailed as failure:
+        return _measurement(link, seen, failure.code, failure.detail)
+    except TimeoutError:
+        return _measurement(link, seen, TIMEOUT, _ran_out(target, link, seen))
+    except MemoryError:
+        return _measurement(link, seen, LOCAL_ERROR, "this machine has no memory left")
+    except Exception as error:  # noqa: BLE001 - around one target of a sweep: the others go on
+        words = error.message if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+        return _measurement(link, seen, UNFORESEEN, words[:500])
+    else:
+        return _measurement(link, seen, "", "")
+    finally:
+        link.close()
+
+
+def unforeseen(error: BaseException) -> Measurement:
+    """The measurement of a target whose probe could not even fail properly."""
+    return Measurement(UNFORESEEN, f"{type(error).__name__}: {error}"[:500])
+
+
+def _measurement(link: Link, seen: Seen, error: str, detail: str) -> Measurement:
+    total_ms = (perf_counter() - link.started_at) * 1000
+    answer = seen.answer
+    if answer is None:
+        return Measurement(error, detail, None, "", link.dns_ms, link.connect_ms, link.tls_ms, link.first_byte_ms,
+                           total_ms, link.address)
+    return Measurement(error, detail, answer.status_code, answer.reason.decode("latin-1"), link.dns_ms,
+                       link.connect_ms, link.tls_ms, link.first_byte_ms, total_ms, link.address, answer.body,
+                       answer.location.decode("latin-1"), answer.body_bytes, answer.is_cut)
+
+
+def _ran_out(target: Target, link: Link, seen: Seen) -> str:
+    within = f"within {format_duration(target.timeout_s)}"
+    if link.phase == "dns":
+        return f"name not resolved {within}"
+    if link.phase == "connect":
+        return f"no connection {within}"
+    connected = f"connected in {link.connect_ms or 0:.1f} ms"
+    if link.phase == "tls":
+        return f"no TLS handshake {within} ({connected}, then silence)"
+    answer = seen.answer
+    if link.first_byte_ms is None or answer is None:
+        return f"no answer {within} ({connected}, then silence)"
+    if not answer.has_begun:
+        return f"headers not complete {within} (first byte after {link.first_byte_ms:.1f} ms)"
+    return f"body not complete {within} (HTTP {answer.status_code}, {answer.body_bytes} bytes of body came)"

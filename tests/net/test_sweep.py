@@ -1,0 +1,205 @@
+"""The sweep as a whole: order, bounds, failures of one, names, cancelling (FAULTS.md rows 65, 66, 70, 71)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+
+import pytest
+from hostile import HostileServer, stays_silent
+
+from mgov.net import probe as probe_module
+from mgov.net.sweep import Target, sweep, sweep_now
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_results_come_in_the_order_of_the_input_on_every_loop(hostile, sweep_on):
+    paths = ["/ok", "/503", "/429", "/short-body"] * 20
+    seen = sweep_on([Target(hostile.url(path)) for path in paths], concurrency=7)
+    expected = {"/ok": ("", 200), "/503": ("", 503), "/429": ("", 429), "/short-body": ("closed", 200)}
+    assert [(one.error, one.status_code) for one in seen] == [expected[path] for path in paths]
+
+
+def test_a_deadline_ends_a_probe_on_every_loop(hostile, sweep_on):
+    seen = sweep_on([Target(hostile.url("/silence"), 0.2), Target(hostile.url("/ok"))])
+    assert [one.error for one in seen] == ["timeout", ""]
+    assert seen[0].total_ms < 450
+
+
+def test_an_empty_sweep_is_an_empty_list(sweep_on):
+    assert sweep_on([]) == []
+
+
+def test_tcp_needs_only_a_connection_and_a_closed_port_is_refused(hostile, sweep_on):
+    closed = free_port()
+    seen = sweep_on([Target(f"tcp://127.0.0.1:{hostile.port}"), Target(f"tcp://127.0.0.1:{closed}")])
+    assert [(one.error, one.detail) for one in seen] == [("", ""), ("refused", "connection refused")]
+    assert seen[1].address == f"127.0.0.1:{closed}"
+
+
+def test_on_result_is_called_once_per_target_with_what_is_returned(hostile, sweep_on):
+    called = {}
+    targets = [Target(hostile.url("/ok")), Target(hostile.url("/reset")), Target(hostile.url("/503"))]
+    seen = sweep_on(targets, on_result=called.__setitem__)
+    assert [called[i] for i in range(3)] == seen
+
+
+def test_what_on_result_raises_ends_the_sweep_and_reaches_the_caller(hostile, sweep_on):
+    def fail(index, seen):
+        raise LookupError("the caller's own")
+
+    with pytest.raises(LookupError, match="the caller's own"):
+        sweep_on([Target(hostile.url("/ok")), Target(hostile.url("/silence"))], on_result=fail)
+
+
+def test_an_unforeseen_error_is_recorded_for_its_target_and_the_sweep_completes(hostile, sweep_on, monkeypatch):
+    async def explode(target, place, link, seen):
+        raise ZeroDivisionError("nobody foresaw this")
+
+    monkeypatch.setitem(probe_module.PROBES, "boom", explode)
+    targets = [Target(hostile.url("/ok"))] * 50
+    targets[25] = Target("boom://127.0.0.1:1/")
+    seen = sweep_on(targets)
+    assert (seen[25].error, seen[25].detail) == ("unforeseen", "ZeroDivisionError: nobody foresaw this")
+    assert all(one.status_code == 200 for i, one in enumerate(seen) if i != 25)
+
+
+def test_a_url_that_no_probe_can_take_fails_alone(hostile):
+    seen = sweep_now([Target("http://127.0.0.1:99999/"), Target("gopher://127.0.0.1:70/"), Target(hostile.url("/ok"))])
+    assert [one.error for one in seen] == ["unforeseen", "unforeseen", ""]
+    assert seen[0].detail.startswith("port must be a number from 1 to 65535")
+
+
+def test_when_all_hang_the_sweep_takes_the_waves_times_the_deadline():
+    server = HostileServer(default=stays_silent)
+    try:
+        began = time.perf_counter()
+        seen = sweep_now([Target(server.url("/"), 0.2)] * 60, concurrency=20)
+        took_s = time.perf_counter() - began
+    finally:
+        server.close()
+    assert {one.error for one in seen} == {"timeout"}
+    assert 0.6 <= took_s <= 0.6 * 1.1 + 0.25
+
+
+def test_never_more_probes_run_at_once_than_asked(hostile):
+    running, most = 0, 0
+    original = probe_module.PROBES["http"]
+
+    async def counted(target, place, link, seen):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            await original(target, place, link, seen)
+        finally:
+            running -= 1
+
+    probe_module.PROBES["http"] = counted
+    try:
+        sweep_now([Target(hostile.url("/ok"))] * 40, concurrency=5)
+    finally:
+        probe_module.PROBES["http"] = original
+    assert most == 5
+
+
+def open_sockets() -> int:
+    return sum(os.readlink(f"/proc/self/fd/{fd}").startswith("socket:") for fd in os.listdir("/proc/self/fd")
+               if os.path.islink(f"/proc/self/fd/{fd}"))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc to count descriptors")
+def test_cancelling_a_sweep_closes_every_socket_at_once():
+    left_open = []
+
+    async def begin_and_cancel(url):
+        before = open_sockets()
+        running = asyncio.create_task(sweep([Target(url, 30.0)] * 30))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        while_running = open_sockets()
+        began = time.perf_counter()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        left_open.append(open_sockets() - before)
+        return while_running - before, time.perf_counter() - began
+
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:       # its kernel accepts, nobody answers
+        opened, took_s = asyncio.run(begin_and_cancel(f"http://127.0.0.1:{listening.getsockname()[1]}/"))
+    assert opened >= 30
+    assert left_open == [0]
+    assert took_s < 0.25
+
+
+@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "0"])
+def test_every_spelling_of_an_address_is_recorded_as_the_address_that_was_meant(hostile, host):
+    [seen] = sweep_now([Target(hostile.url("/ok", host))])
+    assert (seen.error, seen.status_code) == ("", 200)
+    assert seen.address == f"{'0.0.0.0' if host == '0' else '127.0.0.1'}:{hostile.port}"
+
+
+def test_an_ipv4_address_mapped_into_ipv6_is_recorded_as_such(hostile):
+    [seen] = sweep_now([Target(hostile.url("/ok", "[::ffff:127.0.0.1]"))])
+    if seen.is_local or seen.error == "unreachable":
+        pytest.skip(f"no IPv6 here: {seen.detail}")
+    assert (seen.status_code, seen.address) == (200, f"[::ffff:127.0.0.1]:{hostile.port}")
+
+
+def test_a_name_is_resolved_once_however_many_targets_have_it(hostile, sweep_on):
+    asked = []
+
+    def resolve(host):
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    targets = [Target(hostile.url("/ok", f"name-{i % 3}.test")) for i in range(30)]
+    seen = sweep_on(targets, resolve=resolve)
+    assert all(one.status_code == 200 and one.address == f"127.0.0.1:{hostile.port}" for one in seen)
+    assert sorted(asked) == ["name-0.test", "name-1.test", "name-2.test"]
+    assert all(one.dns_ms is not None for one in seen)
+
+
+def test_a_name_that_does_not_exist_is_a_dns_failure():
+    def resolve(host):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    [seen] = sweep_now([Target("http://nowhere.test/")], resolve=resolve)
+    assert (seen.error, seen.detail) == ("dns", "no such host: nowhere.test")
+
+
+def test_a_slow_resolver_is_under_the_deadline_and_starves_nobody(hostile, sweep_on):
+    free = threading.Event()
+
+    def resolve(host):
+        if host.startswith("slow"):
+            free.wait(10)
+        return ["127.0.0.1"]
+
+    targets = [Target(hostile.url("/ok", f"slow-{i}.test"), 0.2) for i in range(40)]
+    targets += [Target(hostile.url("/ok", f"fast-{i}.test"), 5.0) for i in range(10)]
+    try:
+        seen = sweep_on(targets, resolve=resolve)
+    finally:
+        free.set()
+    assert {(one.error, one.detail) for one in seen[:40]} == {("timeout", "name not resolved within 200ms")}
+    assert max(one.total_ms for one in seen[:40]) < 450
+    assert [one.status_code for one in seen[40:]] == [200] * 10
+
+
+def test_addresses_are_tried_in_order_until_one_answers(hostile):
+    dead = [f"127.0.9.{i}" for i in range(1, 50)]       # nobody listens there: each refuses at once
+    [seen] = sweep_now([Target(hostile.url("/ok", "many.test"))], resolve=lambda host: [*dead, "127.0.0.1"])
+    assert (seen.status_code, seen.address) == (200, f"127.0.0.1:{hostile.port}")
+
+
+def test_when_no_address_answers_the_last_failure_is_told_with_their_number(hostile):
+    [seen] = sweep_now([Target(hostile.url("/ok", "dead.test"))], resolve=lambda host: ["127.0.9.1", "127.0.9.2"])
+    assert (seen.error, seen.detail) == ("refused", "connection refused (the last of 2 addresses)")
