@@ -7,7 +7,7 @@ from collections import Counter
 from copy import deepcopy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgov.errors import UsageError
@@ -87,6 +87,7 @@ def test_weighted_gives_each_exactly_its_weight_in_one_cycle_from_any_point(cand
     assert Counter(given_ids[start:]) == {c.id: c.weight for c in candidates}
 
 
+@settings(max_examples=40)
 @given(st.lists(fleets(weights=st.integers(0, MAX_WEIGHT)), min_size=1, max_size=12))
 def test_weighted_memory_holds_only_those_present_and_stays_bounded_in_a_fleet_that_changes(history):
     memory = {}
