@@ -5,16 +5,17 @@ from __future__ import annotations
 import resource
 
 RESERVED_FILES = 64             # for the store, the terminal, libraries and the resolver
+MAX_QUIET = 800                 # probes that only wait may stand beside the default number
 DEFAULT_CONCURRENCY = 200       # measured: 5,000 loopback hosts take equally long from 100 to 400, and more
                                 # would overflow the usual accept queue of 511 when one machine serves many names
 
 
-def allowed_concurrency(wanted: int | None) -> int:
-    """How many probes may run at once: `wanted` (or the default), at most the soft file limit less a reserve.
+def allowed_concurrency(wanted: int) -> int:
+    """How many probes may run at once: `wanted`, at most the soft file limit less a reserve.
 
     Raises the soft limit towards the hard one when `wanted` needs it. Never less than 1.
     """
-    wanted = max(1, wanted if wanted is not None else DEFAULT_CONCURRENCY)
+    wanted = max(1, wanted)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + RESERVED_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:

@@ -44,7 +44,7 @@ class Link:
         self.connect_ms: float | None = None
         self.tls_ms: float | None = None
         self.first_byte_ms: float | None = None
-        self.started_at = perf_counter()
+        self.started_at = task.started_at
 
     async def connect(self, host: str, port: int) -> None:
         """Resolve `host` unless it is an address, and connect to the first of its addresses that answers."""

@@ -38,15 +38,18 @@ _PAUSE = _Pause()
 class Task:
     """One running coroutine: what it waits for and until when.
 
-    `deadline` is its end (perf_counter seconds); at `expires_at`, at most that, TimeoutError is raised inside it.
+    `deadline` is its end, `timeout_s` after `started_at`; at `expires_at`, at most that, TimeoutError is raised inside
+    it. All three are perf_counter seconds.
     """
 
-    __slots__ = ("_fd", "_mask", "_reactor", "coro", "deadline", "expires_at", "index", "parked_on")
+    __slots__ = ("_fd", "_mask", "_reactor", "coro", "deadline", "expires_at", "index", "parked_on",
+                 "started_at")
 
-    def __init__(self, reactor: Reactor, index: int, deadline: float) -> None:
+    def __init__(self, reactor: Reactor, index: int, timeout_s: float) -> None:
         self._reactor = reactor
         self.index = index
-        self.deadline = self.expires_at = deadline
+        self.started_at = perf_counter()
+        self.deadline = self.expires_at = self.started_at + timeout_s
         self.coro: Coroutine[Any, Any, Any] | None = None
         self.parked_on: object = None
         self._fd = -1

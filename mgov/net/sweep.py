@@ -10,7 +10,7 @@ from collections import deque
 from time import perf_counter
 
 from mgov.model.measurement import Measurement
-from mgov.net.limits import allowed_concurrency
+from mgov.net.limits import DEFAULT_CONCURRENCY, MAX_QUIET, allowed_concurrency
 from mgov.net.link import Link
 from mgov.net.probe import Target, measure, unforeseen
 from mgov.net.reactor import Reactor, Task
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     OnResult = Callable[[int, Measurement], None]
 
+_NEVER = float("inf")
+_QUIET_AFTER_S = 0.1            # a probe this old waits for its peer and costs nothing
 _STARTS_PER_STEP = 512          # so that targets which fail at once do not keep the caller's loop from others
 __all__ = ["Target", "sweep", "sweep_now"]
 
@@ -39,7 +41,8 @@ async def sweep(
 ) -> list[Measurement]:
     """Probe all `targets`, at most `concurrency` at once; the results are in their order.
 
-    `concurrency` is lowered to what the limit on open files allows. `on_result(index, measurement)` is called as each
+    `concurrency` is lowered to what the limit on open files allows. Without one it is 200, and up to 800 more as
+    peers keep silent, so that dead hosts do not hold up the living. `on_result(index, measurement)` is called as each
     target is done; what it raises ends the sweep. `resolve` gives the addresses of a name and may block. A target
     that fails in any way is a measurement. Cancelling closes all sockets at once.
     """
@@ -75,7 +78,7 @@ async def _drive(engine: _Engine, loop: asyncio.AbstractEventLoop) -> None:
     """Have `loop` step the engine whenever its selector or its earliest deadline says so."""
     done: asyncio.Future[None] = loop.create_future()
     timer: asyncio.TimerHandle | None = None
-    armed_at = float("inf")
+    armed_at = _NEVER
 
     def turn() -> None:
         nonlocal timer, armed_at
@@ -118,7 +121,9 @@ class _Engine:
         self, targets: Sequence[Target], concurrency: int | None, on_result: OnResult | None, resolve: Resolve
     ) -> None:
         self._targets = targets
-        self._limit = allowed_concurrency(concurrency)
+        self._most = allowed_concurrency(DEFAULT_CONCURRENCY + MAX_QUIET if concurrency is None else concurrency)
+        self._base = self._limit = min(self._most, DEFAULT_CONCURRENCY) if concurrency is None else self._most
+        self._look_at = _NEVER          # when to count the quiet ones again
         self._on_result = on_result
         self._results: list[Measurement | None] = [None] * len(targets)
         self._waiting = iter(range(len(targets)))
@@ -136,7 +141,7 @@ class _Engine:
 
     @property
     def next_at(self) -> float:
-        return 0.0 if self._has_more_to_start else self._reactor.next_at
+        return 0.0 if self._has_more_to_start else min(self._reactor.next_at, self._look_at)
 
     @property
     def results(self) -> list[Measurement]:
@@ -150,6 +155,10 @@ class _Engine:
 
     def step(self, timeout_s: float) -> None:
         self._reactor.step(timeout_s)
+        if self._look_at < _NEVER and (now := perf_counter()) >= self._look_at:
+            quiet_count = sum(task.started_at <= now - _QUIET_AFTER_S for task in self._reactor.live)
+            self._limit = min(self._most, self._base + quiet_count)
+            self._look_at = _NEVER
         self._fill()
 
     def close(self) -> None:
@@ -161,6 +170,8 @@ class _Engine:
         self._has_more_to_start = False
         for _ in range(_STARTS_PER_STEP):
             if len(live) >= self._limit:
+                if self._base < self._most and self._look_at == _NEVER:
+                    self._look_at = perf_counter() + _QUIET_AFTER_S
                 return
             index = self._again.popleft() if self._again else next(self._waiting, -1)
             if index < 0:
@@ -170,7 +181,7 @@ class _Engine:
 
     def _start(self, index: int) -> None:
         target = self._targets[index]
-        task = Task(self._reactor, index, perf_counter() + target.timeout_s)
+        task = Task(self._reactor, index, target.timeout_s)
         self._reactor.start(task, measure(target, Link(task, self._resolver, self._contexts)))
 
     def _finish(self, task: Task, result: Measurement | None, failure: Exception | None) -> None:
@@ -179,7 +190,7 @@ class _Engine:
         if seen.is_local and index not in self._tried_twice and self._reactor.live:
             # This machine is short of something that the probes still running will give back: fewer at once.
             self._tried_twice.add(index)
-            self._limit = min(self._limit, len(self._reactor.live))
+            self._base = self._most = self._limit = min(self._limit, len(self._reactor.live))
             self._again.append(index)
             return
         self._results[index] = seen

@@ -89,6 +89,15 @@ def test_when_all_hang_the_sweep_takes_the_waves_times_the_deadline():
     assert 0.6 <= took_s <= 0.6 * 1.1 + 0.25
 
 
+def test_silent_peers_widen_the_default_concurrency_so_that_they_hold_up_nobody(sweep_on):
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:     # its kernel accepts, nobody answers
+        began = time.perf_counter()
+        seen = sweep_on([Target(f"http://127.0.0.1:{listening.getsockname()[1]}/", 0.5)] * 600)
+        took_s = time.perf_counter() - began
+    assert {one.error for one in seen} == {"timeout"}
+    assert took_s < 1.2                 # 200 at a time would take 1.5 s
+
+
 def test_never_more_probes_run_at_once_than_asked(hostile):
     running, most = 0, 0
     original = probe_module.PROBES["http"]
