@@ -11,8 +11,8 @@ import selectors
 import socket
 from collections import deque
 from time import perf_counter
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False           # importing typing costs a sweep's start-up 8 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from typing import Any

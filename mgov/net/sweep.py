@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from time import perf_counter
+from typing import TYPE_CHECKING
 
-from mgov.model.measurement import Measurement
+from mgov.model.measurement import LOCAL_ERROR, Measurement
+from mgov.net.failure import translate
 from mgov.net.limits import DEFAULT_CONCURRENCY, MAX_QUIET, allowed_concurrency
 from mgov.net.link import Link
 from mgov.net.probe import Target, measure, unforeseen
 from mgov.net.reactor import Reactor, Task
 from mgov.net.resolve import Resolver, system_resolve
 
-TYPE_CHECKING = False           # importing typing costs a sweep's start-up 8 ms
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
@@ -48,7 +49,10 @@ async def sweep(
     """
     import asyncio
 
-    engine = _Engine(targets, concurrency, on_result, resolve)
+    try:
+        engine = _Engine(targets, concurrency, on_result, resolve)
+    except OSError as error:
+        return _none_possible(targets, error, on_result)
     try:
         await _drive(engine, asyncio.get_running_loop())
         return engine.results
@@ -64,7 +68,10 @@ def sweep_now(
     resolve: Resolve = system_resolve,
 ) -> list[Measurement]:
     """As `sweep`, blocking this thread: no event loop is imported, which is a tenth of a second at start-up."""
-    engine = _Engine(targets, concurrency, on_result, resolve)
+    try:
+        engine = _Engine(targets, concurrency, on_result, resolve)
+    except OSError as error:
+        return _none_possible(targets, error, on_result)
     try:
         engine.begin()
         while not engine.is_done:
@@ -72,6 +79,15 @@ def sweep_now(
         return engine.results
     finally:
         engine.close()
+
+
+def _none_possible(targets: Sequence[Target], error: OSError, on_result: OnResult | None) -> list[Measurement]:
+    """What a sweep that lacks even its selector has to say of each target."""
+    seen = Measurement(LOCAL_ERROR, str(translate(error)))
+    if on_result is not None:
+        for index in range(len(targets)):
+            on_result(index, seen)
+    return [seen] * len(targets)
 
 
 async def _drive(engine: _Engine, loop: asyncio.AbstractEventLoop) -> None:

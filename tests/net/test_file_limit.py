@@ -10,7 +10,12 @@ import resource, sys
 soft, hard, take, concurrency, url = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5]
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 from mgov.net.sweep import Target, sweep_now
-held = [open("/dev/null") for _ in range(take)]
+held = []
+try:
+    while len(held) < take:
+        held.append(open("/dev/null"))
+except OSError:
+    pass
 seen = sweep_now([Target(url)] * 300, concurrency=int(concurrency) if concurrency != "-" else None)
 held.clear()
 print(sum(one.status_code == 200 for one in seen), sum(one.is_local for one in seen), len(seen),
@@ -39,5 +44,4 @@ def test_when_others_hold_the_descriptors_probes_wait_for_each_other_and_none_is
 
 
 def test_with_no_descriptor_left_at_all_every_target_is_a_local_error(hostile):
-    ok, local, count, _ = sweep_in_child(90, 90, 80, "-", hostile.url("/ok"))
-    assert ok + local == count == 300
+    assert sweep_in_child(90, 90, 1000, "-", hostile.url("/ok")) == [0, 300, 300, 90]

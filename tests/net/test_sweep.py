@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -212,3 +216,45 @@ def test_addresses_are_tried_in_order_until_one_answers(hostile):
 def test_when_no_address_answers_the_last_failure_is_told_with_their_number(hostile):
     [seen] = sweep_now([Target(hostile.url("/ok", "dead.test"))], resolve=lambda host: ["127.0.9.1", "127.0.9.2"])
     assert (seen.error, seen.detail) == ("refused", "connection refused (the last of 2 addresses)")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a full accept queue drops connects on Linux only")
+def test_a_silent_address_leaves_time_for_the_next_one(hostile):
+    with socket.create_server(("127.0.8.1", hostile.port), backlog=0) as full, contextlib.ExitStack() as fillers:
+        for _ in range(4):              # more than its queue takes: further connects get no answer at all
+            filler = fillers.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        target = Target(hostile.url("/ok", "two.test"), 0.8)
+        [seen] = sweep_now([target], resolve=lambda host: ["127.0.8.1", "127.0.0.1"])
+    assert (seen.status_code, seen.address) == (200, f"127.0.0.1:{hostile.port}")
+    assert 400 <= seen.connect_ms < 800
+
+
+CHILD = """
+import sys
+from mgov.net.sweep import Target, sweep, sweep_now
+targets = [Target(sys.argv[2]), *[Target(sys.argv[3], 60.0)] * 20]
+def tell(index, seen):
+    print("one is done", flush=True)
+if sys.argv[1] == "alone":
+    sweep_now(targets, on_result=tell)
+else:
+    from mgov.net.loop import run
+    run(sweep(targets, on_result=tell))
+"""
+
+
+@pytest.mark.parametrize("driver", ["alone", "loop"])
+def test_an_interrupt_ends_a_sweep_at_once(hostile, driver):
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, driver, hostile.url("/ok"), hostile.url("/silence")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"PYTHONPATH": ":".join(sys.path)},
+    )
+    with child:
+        assert child.stdout.readline() == "one is done\n"
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=10)
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert "never awaited" not in errors
+    assert "ignored" not in errors
