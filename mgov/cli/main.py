@@ -78,8 +78,10 @@ class _Boundary:
         restore = _unwind_on_sigterm()
         try:
             answer = run(own, self.session)
-            return answer if isinstance(answer, int) else 0 if answer is None else self.out.show(answer)
+            status = answer if isinstance(answer, int) else 0 if answer is None else self.out.show(answer)
+            return status or (StoreError.exit_status if self.session.has_damage else 0)
         finally:
+            self.session.close()
             restore()
 
     def report(self, error: MgovError, cause: BaseException) -> int:

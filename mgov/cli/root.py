@@ -39,14 +39,15 @@ class Command(TyperCommand):
         asked = list(args)
         try:
             rest = super().parse_args(ctx, args)
-        except _CLICK_USAGE:
+        except _CLICK_USAGE as error:
+            error.ctx = error.ctx or ctx
             _glean_output(self, ctx, asked)
             raise
         session: Session = ctx.obj
         if session.has_child and not self.facts.takes_child:
             raise UsageError(f"{ctx.command_path} takes no command after --", hint=f"{ctx.command_path} --help")
         session.out.settle(self.facts.formats, self.facts.columns)
-        _ = session.deadline_s
+        session.start_deadline()
         return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -224,7 +225,7 @@ def _ours(error: Any) -> UsageError:
     option = getattr(error, "option_name", None)
     if type(error).__name__ == "NoSuchOption" and option:
         flags = [flag for param in ctx.command.params for flag in (*param.opts, *param.secondary_opts)] if ctx else []
-        near = suggest(option, flags)
+        near = suggest(option, flags) if option.startswith("--") else None
         return UsageError(f"no such option: {option}", hint=f"did you mean {near}?" if near else f"{path} --help")
     text = " ".join(error.format_message().split()).rstrip(".")
     text = text[:1].lower() + text[1:]

@@ -1,17 +1,20 @@
 """One command's session: what the global options and their variables say, and what the command is given."""
 
 import os
+import signal
 import sys
+import threading
 
 from mgov.cli.output import Output
 from mgov.cli.text import clean
 from mgov.clock import SystemClock
-from mgov.errors import UsageError
+from mgov.errors import DeadlineExceeded, UsageError
 from mgov.model.units import parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mgov.clock import Clock
     from mgov.governance.platform import Platform
@@ -51,6 +54,7 @@ class Session:
         self.assume_yes = bool(environ.get("MGOV_YES"))
         self.debug = bool(environ.get("MGOV_DEBUG"))
         self._platform: Platform | None = None
+        self._alarm_before: Any = None
 
     @property
     def is_quiet(self) -> bool:
@@ -61,6 +65,14 @@ class Session:
     def deadline_s(self) -> "float | None":
         """What --deadline gives the whole command, in seconds; raise UsageError when it is not a duration."""
         return None if self.deadline is None else parse_duration(self.deadline)
+
+    @property
+    def lock_wait_s(self) -> float:
+        """How long to wait for another writer: the store's own patience, and never past the deadline."""
+        from mgov.store.files import LOCK_WAIT_S
+
+        given = self.deadline_s
+        return LOCK_WAIT_S if given is None else min(LOCK_WAIT_S, given)
 
     @property
     def actor(self) -> str:
@@ -104,12 +116,35 @@ class Session:
     def platform(self) -> "Platform":
         """The platform over this session's store, opened on first use and closed by `close`."""
         if self._platform is None:
+            from mgov.cli.stores import find_store
             from mgov.governance.platform import Platform
 
-            self._platform = Platform.open(
-                self.store, actor=self.actor, clock=self.clock, deadline_s=self.deadline_s
-            )
+            place = find_store(self.store, self.environ, is_terminal=self.out.is_terminal, note=self.out.note)
+            self._platform = Platform.open(place, actor=self.actor, clock=self.clock, warn=self.out.warn)
         return self._platform
+
+    @property
+    def has_damage(self) -> bool:
+        """Whether the store had to leave something out of an answer."""
+        return self._platform is not None and bool(getattr(self._platform.store, "damaged", ()))
+
+    def start_deadline(self) -> None:
+        """From now on the whole command has `deadline_s` left; then DeadlineExceeded is raised in the main thread."""
+        if self.deadline_s is not None and threading.current_thread() is threading.main_thread():
+            self._alarm_before = signal.signal(signal.SIGALRM, self._on_alarm)
+            signal.setitimer(signal.ITIMER_REAL, self.deadline_s)
+
+    def _on_alarm(self, _number: int, _frame: object) -> None:
+        raise DeadlineExceeded(f"the deadline of {self.deadline} is over")
+
+    def close(self) -> None:
+        """Let go of the deadline and the store."""
+        if self._alarm_before is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._alarm_before)
+            self._alarm_before = None
+        if self._platform is not None:
+            self._platform.close()
 
 
 def _actor(environ: "Mapping[str, str]") -> str:

@@ -16,8 +16,10 @@ FLEET, HEALTH, TRAFFIC, CONFIGURATION, STORE = PANELS = ("Fleet", "Health", "Tra
 
 # name, module:function, panel, help line (a verb first, no full stop)
 COMMANDS: tuple[tuple[str, str, str, str], ...] = (
-    ("help", "mgov.cli.help:help_topic", STORE, "Explain a topic: exit codes, output, stores ..."),
+    ("completion", "mgov.cli.completion:completion", STORE, "Print the completion script of a shell"),
+    ("help", "mgov.cli.help:help_topic", STORE, "Explain a topic, such as exit-codes, or a command"),
     ("version", "mgov.cli.help:version", STORE, "Print the version"),
+    ("_completions", "mgov.cli.completion:write_all", "", "Write the completion scripts and the man page"),
 )
 
 # verbs that skip typer when their whole command line is known: verb -> module:function(argv, out) -> status or None

@@ -1,0 +1,94 @@
+"""Files that a person hands to a command: manifests, OpenAPI documents, schemas. Every fault is one line with 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from mgov.errors import InputError, UsageError
+from mgov.formats.malformed import Malformed
+
+MAX_INPUT_BYTES = 64 * 1024 * 1024
+STDIN = "-"
+_SUFFIXES = (".toml", ".json")
+
+
+def read_manifest(path: str) -> Any:
+    """The document in a file, in every .toml and .json file of a folder together, or on standard input (`-`)."""
+    if path == STDIN or not os.path.isdir(path):
+        return read_document(path)
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for name in sorted(os.listdir(path)):
+        if name.endswith(_SUFFIXES) and not name.startswith("."):
+            file = os.path.join(path, name)
+            document = read_document(file)
+            services = document.get("services") if isinstance(document, dict) and len(document) == 1 else None
+            if not isinstance(services, dict):
+                raise InputError(f"{file}: a manifest has the one key 'services'")
+            for service, table in services.items():
+                if service in merged:
+                    raise InputError(f"{file}: services.{service} stands in {origin[service]} too")
+                merged[service], origin[service] = table, file
+    if not origin:
+        raise InputError(f"{path} holds no .toml or .json file")
+    return {"services": merged}
+
+
+def read_document(path: str) -> Any:
+    """The TOML, JSON or (for .yaml and .yml) YAML document at `path`; InputError names file, line and column."""
+    data = read_bytes(path)
+    shown = "standard input" if path == STDIN else path
+    try:
+        if path.endswith((".yaml", ".yml")):
+            return _yaml(data, shown)
+        is_json = path.endswith(".json") or (path == STDIN and data.lstrip()[:1] in (b"{", b"["))
+        if is_json:
+            from mgov.formats import strictjson
+
+            return strictjson.parse(data, max_bytes=MAX_INPUT_BYTES)
+        from mgov.formats import toml
+
+        return toml.parse(data, max_bytes=MAX_INPUT_BYTES)
+    except Malformed as error:
+        raise InputError(error.at(shown)) from None
+
+
+def read_bytes(path: str) -> bytes:
+    """The bytes of a file or of standard input; at most 64 MiB."""
+    try:
+        if path == STDIN:
+            if sys.stdin is None or sys.stdin.isatty():
+                raise UsageError("standard input is a terminal", hint="pipe a file in, or name one")
+            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(MAX_INPUT_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError:
+        raise InputError(f"{path!r} is not a path") from None
+    if len(data) > MAX_INPUT_BYTES:
+        raise InputError(f"{path} is larger than {MAX_INPUT_BYTES // 2**20} MiB")
+    return data
+
+
+def _yaml(data: bytes, shown: str) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise UsageError(f"{shown} is YAML, which needs an extra", hint="pip install 'mgov[yaml]'") from None
+    from mgov.formats.malformed import decode
+
+    text = decode(data)
+    if "&" in text and "*" in text and text.count("*") > 1000:
+        raise Malformed("it uses too many YAML aliases")
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        what = str(getattr(error, "problem", None) or "not YAML")
+        raise Malformed(what, mark.line + 1 if mark else 0, mark.column + 1 if mark else 0) from None
+    except (RecursionError, ValueError):
+        raise Malformed("it is nested too deeply or holds a value that cannot be read") from None
