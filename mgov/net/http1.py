@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import httptools
 
-from mgov import __version__
 from mgov.model.measurement import CLOSED, HEADERS_TOO_LARGE, MAX_BODY_BYTES, PROTOCOL
 from mgov.model.names import DEFAULT_PORTS, authority
 from mgov.net.failure import ProbeFailed
 
 MAX_HEAD_BYTES = 64 * 1024
-_TAIL = f"\r\nUser-Agent: mgov/{__version__}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+_VERSION: str = sys.modules["mgov"].__version__     # not `from mgov`: the package's face names the floors above
+_TAIL = f"\r\nUser-Agent: mgov/{_VERSION}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
 
 
 def request_bytes(scheme: str, host: str, port: int, path: str) -> bytes:
