@@ -94,7 +94,7 @@ def _option(param: Any, formats: tuple[str, ...]) -> Option:
     metavar = param.metavar or ("" if param.is_flag else (param.name or "").upper())
     kind: str | None = None
     if not param.is_flag:
-        kind = _kind(metavar)
+        kind = ANY if metavar == "NAME" else _kind(metavar) or _listed(param.help or "")    # NAME may name anything
         if is_global and key == "output":
             kind = ",".join(formats)
         elif is_global and key == "color":
@@ -104,12 +104,17 @@ def _option(param: Any, formats: tuple[str, ...]) -> Option:
 
 def _kind(metavar: str) -> str:
     """What completes a value, told from its placeholder: NAME is a service, FILE a path, a|b|c one of those."""
-    words = metavar.strip("[].").split("|")
+    words = [word.partition("[")[0] for word in metavar.strip("[].").split("|")]
     if any(word in _SERVICE_WORDS for word in words):
         return SERVICES
     if any(word in _FILE_WORDS for word in words):
         return FILES
     return ",".join(words) if len(words) > 1 and all(w == w.lower() for w in words) else ANY
+
+
+def _listed(text: str) -> str:
+    """The words of a help line that says `One of: a, b, c`."""
+    return text.removeprefix("One of: ").replace(" ", "") if text.startswith("One of: ") else ANY
 
 
 def texts() -> dict[str, str]:

@@ -1,6 +1,5 @@
 """One command's session: what the global options and their variables say, and what the command is given."""
 
-import os
 import signal
 import sys
 import threading
@@ -18,17 +17,6 @@ if TYPE_CHECKING:
 
     from mgov.clock import Clock
     from mgov.governance.platform import Platform
-
-# who runs a CI job, and which job it is: GitHub, GitLab, Buildkite, CircleCI, Jenkins
-_CI_ACTORS = (
-    ("GITHUB_ACTOR", "GITHUB_JOB"),
-    ("GITLAB_USER_LOGIN", "CI_JOB_NAME"),
-    ("BUILDKITE_BUILD_CREATOR", "BUILDKITE_LABEL"),
-    ("CIRCLE_USERNAME", "CIRCLE_JOB"),
-    ("BUILD_USER_ID", "JOB_NAME"),
-)
-_MAX_ACTOR_CHARS = 200
-
 
 class Session:
     """Given to every command as `ctx.obj`.
@@ -74,11 +62,6 @@ class Session:
         given = self.deadline_s
         return LOCK_WAIT_S if given is None else min(LOCK_WAIT_S, given)
 
-    @property
-    def actor(self) -> str:
-        """Who is recorded in history: MGOV_ACTOR, else the CI's actor and job, else user@host."""
-        return clean(_actor(self.environ))[:_MAX_ACTOR_CHARS]
-
     def remember(self, key: str, value: "str | bool") -> None:
         """Take a global option that was typed; the last one typed wins."""
         text = str(value)
@@ -120,7 +103,7 @@ class Session:
             from mgov.governance.platform import Platform
 
             place = find_store(self.store, self.environ, is_terminal=self.out.is_terminal, note=self.out.note)
-            self._platform = Platform.open(place, actor=self.actor, clock=self.clock, warn=self.out.warn)
+            self._platform = Platform.open(place, clock=self.clock, warn=self.out.warn)
         return self._platform
 
     @property
@@ -145,22 +128,3 @@ class Session:
             self._alarm_before = None
         if self._platform is not None:
             self._platform.close()
-
-
-def _actor(environ: "Mapping[str, str]") -> str:
-    named = environ.get("MGOV_ACTOR", "").strip()
-    if named:
-        return named
-    for who, job in _CI_ACTORS:
-        if environ.get(who):
-            return f"{environ[who]}/{environ[job]}" if environ.get(job) else environ[who]
-    return f"{_user(environ)}@{os.uname().nodename}"
-
-
-def _user(environ: "Mapping[str, str]") -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:                                    # a container's uid without a passwd entry
-        return environ.get("LOGNAME") or environ.get("USER") or f"uid-{os.getuid()}"

@@ -16,6 +16,21 @@ FLEET, HEALTH, TRAFFIC, CONFIGURATION, STORE = PANELS = ("Fleet", "Health", "Tra
 
 # name, module:function, panel, help line (a verb first, no full stop)
 COMMANDS: tuple[tuple[str, str, str, str], ...] = (
+    ("register", "mgov.cli.register:register", FLEET, "Register a service, and with a URL an instance of it"),
+    ("deregister", "mgov.cli.register:deregister", FLEET, "Remove an instance, or a service with --all"),
+    ("heartbeat", "mgov.cli.register:heartbeat", FLEET, "Say that an instance with a TTL is alive"),
+    ("services", "mgov.cli.services:services", FLEET, "List services"),
+    ("instances", "mgov.cli.services:instances", FLEET, "List instances with their health"),
+    ("show", "mgov.cli.services:show", FLEET, "Show everything about a service or an instance"),
+    ("discover", "mgov.cli.discover:discover", FLEET, "Find the instances of a service that may be used"),
+    ("apply", "mgov.cli.manifest:apply", FLEET, "Make the fleet as a manifest says"),
+    ("diff", "mgov.cli.manifest:diff", FLEET, "Compare the fleet with a manifest"),
+    ("export", "mgov.cli.manifest:export", FLEET, "Print the fleet as a manifest"),
+    ("maintenance", "mgov.cli.maintenance:maintenance", FLEET, "Take out of service on purpose, or list what is out"),
+    ("prune", "mgov.cli.maintenance:prune", FLEET, "Remove instances that are long dead"),
+    ("stats", "mgov.cli.services:stats", FLEET, "Count services and instances, all and healthy"),
+    ("health", "mgov.cli.health:health", HEALTH, "Probe instances or bare URLs and say which are well"),
+    ("init", "mgov.cli.init:init", STORE, "Make a store"),
     ("completion", "mgov.cli.completion:completion", STORE, "Print the completion script of a shell"),
     ("help", "mgov.cli.help:help_topic", STORE, "Explain a topic, such as exit-codes, or a command"),
     ("version", "mgov.cli.help:version", STORE, "Print the version"),
@@ -23,7 +38,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 # verbs that skip typer when their whole command line is known: verb -> module:function(argv, out) -> status or None
-HOT: dict[str, str] = {}
+HOT: dict[str, str] = {"discover": "mgov.cli.hot:discover", "heartbeat": "mgov.cli.hot:heartbeat"}
 
 # key, flags, metavar ('' is a switch), variable, help; understood before and after every command
 GLOBALS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mgov.model.instance import Instance
+
 OUTPUTS = ("url", "hostport", "env", "srv", "hosts", "file-sd")
 
 _SAFE_IN_SH = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-")
@@ -31,6 +33,24 @@ class Endpoint(NamedTuple):
     version: str = ""
     weight: int = 1
     metadata: "Mapping[str, str]" = {}
+
+
+def endpoint_of(instance: "Instance") -> Endpoint:
+    """The endpoint of a registered instance."""
+    return Endpoint(
+        instance.service,
+        instance.id,
+        instance.host,
+        instance.port,
+        instance.protocol,
+        instance.url,
+        instance.tags,
+        instance.zone,
+        instance.region,
+        instance.version,
+        instance.weight,
+        instance.metadata,
+    )
 
 
 class Rendering(NamedTuple):

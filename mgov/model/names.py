@@ -11,7 +11,6 @@ _EDGE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _INNER = _EDGE | frozenset("._-")
 _HOST = _EDGE | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_")
 _SCHEME = _EDGE | frozenset("+.-")
-_HEX = frozenset("0123456789abcdefABCDEF:.")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -58,9 +57,16 @@ def suggest(word: str, known: "list[str]") -> str | None:
 
 def check_host(text: str) -> str:
     """Return `text` if it is a host name, an IPv4 or an IPv6 address (no brackets); else raise UsageError."""
-    if ":" in text and _HEX.issuperset(text.partition("%")[0]):
-        return text
-    if 0 < len(text) <= 253 and _HOST.issuperset(text) and ".." not in text and text[0] not in ".-":
+    if ":" in text:
+        from ipaddress import AddressValueError, IPv6Address
+
+        try:
+            scope = IPv6Address(text).scope_id or ""
+        except AddressValueError:
+            scope = " "
+        if _HOST.issuperset(scope):
+            return text
+    elif 0 < len(text) <= 253 and _HOST.issuperset(text) and ".." not in text and text[0] not in ".-":
         return text
     raise UsageError(f"{text[:80]!r} is not a host name or address")
 

@@ -30,7 +30,7 @@ def where(ctx: Context) -> View:
     """Say what the session was told."""
     session = ctx.obj
     told = {"store": session.store, "deadline_s": session.deadline_s, "yes": session.assume_yes,
-            "debug": session.debug, "quiet": session.is_quiet, "actor": session.actor}
+            "debug": session.debug, "quiet": session.is_quiet}
     return View((Column("key"), Column("value")), list(told.items()), data=told)
 
 

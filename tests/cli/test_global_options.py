@@ -1,13 +1,12 @@
 """Global options before and after the verb, their variables, the child behind --, and confirmation."""
 
 import json
-import os
 
 import pytest
 
 pytestmark = pytest.mark.usefixtures("fake_tree")
 OPTIONS = ("-S", "/tmp/s", "-y", "-q", "--debug", "--deadline", "1m30s", "-o", "json")
-TOLD = {"store": "/tmp/s", "deadline_s": 90.0, "yes": True, "debug": True, "quiet": True, "actor": "tester"}
+TOLD = {"store": "/tmp/s", "deadline_s": 90.0, "yes": True, "debug": True, "quiet": True}
 
 
 @pytest.mark.parametrize("argv", [
@@ -58,20 +57,13 @@ def test_a_destructive_command_without_a_terminal_needs_yes(run):
     assert run("wipe", "--yes").code == 0
 
 
-@pytest.mark.parametrize(("env", "actor"), [
-    ({"MGOV_ACTOR": "ann"}, "ann"),
-    ({"MGOV_ACTOR": "", "GITHUB_ACTOR": "bob", "GITHUB_JOB": "build"}, "bob/build"),
-    ({"MGOV_ACTOR": "", "GITLAB_USER_LOGIN": "eve", "CI_JOB_NAME": "test"}, "eve/test"),
-    ({"MGOV_ACTOR": "a\x1b[2J"}, "a\\x1b[2J"),
-])
-def test_the_actor_is_named_or_the_ci_job(run, env, actor):
-    assert json.loads(run("where", "-o", "json", env=env).out)["actor"] == actor
+def test_a_hot_verb_answers_without_typer_and_falls_to_it_when_it_does_not_know(run, monkeypatch):
+    import fake_topic
 
+    from mgov.cli import tree
 
-def test_a_uid_without_a_passwd_entry_and_without_home_is_still_an_actor(run, monkeypatch):
-    monkeypatch.setattr(os, "getuid", lambda: 54321)
-    monkeypatch.delenv("HOME")
-    monkeypatch.delenv("LOGNAME", raising=False)
-    monkeypatch.delenv("USER", raising=False)
-    told = json.loads(run("where", "-o", "json", env={"MGOV_ACTOR": ""}).out)
-    assert told["actor"] == f"uid-54321@{os.uname().nodename}"
+    monkeypatch.setattr(fake_topic, "quick", lambda argv, out: out.show("quick") if argv == ["where"] else None,
+                        raising=False)
+    monkeypatch.setattr(tree, "HOT", {"where": "fake_topic:quick"})
+    assert run("where") == (0, "quick\n", "")
+    assert run("where", "-o", "name").out.startswith("store\n")

@@ -1,0 +1,100 @@
+"""The hot lane: `discover NAME -o url` and `heartbeat NAME [INSTANCE]`, as scripts call them in a loop.
+
+These command lines are recognised exactly and answered by the same components as ever, without typer, which alone
+would take five times as long as bare Python. Whatever is not known exactly returns None and falls to typer; a test
+runs generated command lines through both ways and finds the same output, errors and statuses.
+"""
+
+import os
+
+from mgov.cli.output import Output
+from mgov.model.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mgov.governance.platform import Platform
+
+_ELSEWHERE = ("MGOV_DEADLINE", "MGOV_DEBUG")    # variables that only the full command line honours
+_FORMATS = ("url", "hostport")
+
+
+class _Line(NamedTuple):
+    """A command line that was understood: its words, the store named, and the output asked for."""
+
+    words: "list[str]"
+    store: "str | None"
+    output: "str | None"
+    is_quiet: bool
+
+
+def discover(argv: "list[str]", out: Output) -> "int | None":
+    """Answer `discover NAME -o url|hostport [-S STORE] [-q]`; None when the line is any other."""
+    line = _parse(argv[1:])
+    if line is None or len(line.words) != 1 or (line.output or out.environ.get("MGOV_OUTPUT")) not in _FORMATS:
+        return None
+    platform = _open(line, out)
+    if platform is None:
+        return None
+    members = platform.discovery.find(line.words[0])
+    from mgov.formats.endpoints import endpoint_of, render
+
+    rendering = render(line.output or out.environ["MGOV_OUTPUT"], [endpoint_of(m.instance) for m in members])
+    out.write(rendering.text)
+    for note in rendering.notes:
+        out.note(note)
+    return _status(platform)
+
+
+def heartbeat(argv: "list[str]", out: Output) -> "int | None":
+    """Answer `heartbeat NAME [INSTANCE] [-S STORE] [-q]`; None when the line is any other."""
+    line = _parse(argv[1:])
+    if line is None or len(line.words) not in (1, 2) or line.output or out.environ.get("MGOV_OUTPUT"):
+        return None
+    platform = _open(line, out)
+    if platform is None:
+        return None
+    from mgov.governance.heartbeats import beat
+
+    beat(platform.store, platform.clock, *line.words, *[None] * (2 - len(line.words)))
+    return _status(platform)
+
+
+def _parse(args: "list[str]") -> "_Line | None":
+    words: list[str] = []
+    named: dict[str, str | None] = {"store": None, "output": None}
+    is_quiet = False
+    waiting = ""
+    for arg in args:
+        if waiting:
+            named[waiting] = arg
+            waiting = ""
+        elif arg in ("-S", "--store"):
+            waiting = "store"
+        elif arg in ("-o", "--output"):
+            waiting = "output"
+        elif arg in ("-q", "--quiet"):
+            is_quiet = True
+        elif arg.startswith("-") or not arg:
+            return None
+        else:
+            words.append(arg)
+    return None if waiting else _Line(words, named["store"], named["output"], is_quiet)
+
+
+def _open(line: _Line, out: Output) -> "Platform | None":
+    if any(out.environ.get(name) for name in _ELSEWHERE):
+        return None
+    from mgov.store.root import locate
+
+    place = locate(line.store, out.environ)
+    if place is None or not os.path.isdir(place):
+        return None
+    from mgov.governance.platform import Platform
+
+    out.format = line.output
+    out.is_quiet = out.is_quiet or line.is_quiet
+    return Platform.open(place, warn=out.warn)
+
+
+def _status(platform: "Platform") -> int:
+    return 8 if getattr(platform.store, "damaged", None) else 0

@@ -1,0 +1,126 @@
+"""The fleet as it is known now: each instance with the health that follows from what the store holds.
+
+On the path of the hot verbs: what is needed for one service is read from that service's files and `sweep` alone.
+"""
+
+from mgov.model.health import HealthRecord, Heartbeat, judge
+from mgov.model.instance import from_value
+from mgov.model.names import matches
+from mgov.model.record import NamedTuple
+from mgov.store.base import value_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from mgov.model.health import Health
+    from mgov.model.instance import Instance
+    from mgov.store.base import Document, Store
+
+
+class Member(NamedTuple):
+    """An instance, its health, the revision of its registration, and its newest beat if it has a TTL."""
+
+    instance: "Instance"
+    health: "Health"
+    revision: str = ""
+    heartbeat: "Heartbeat | None" = None
+
+
+class Look(NamedTuple):
+    """A sweep over a pattern of services that changed nothing it did not write down: it confirms their records.
+
+    `left_out` names the services for which it does not speak: an instance of theirs could not be probed.
+    """
+
+    pattern: str
+    started_at: float
+    at: float
+    target_count: int = 0
+    failed_count: int = 0
+    left_out: "Sequence[str]" = ()
+
+
+def looks_in(document: "Document | None") -> "list[Look]":
+    """The looks that the `sweep` document holds, newest first."""
+    return [Look(**look) for look in value_of(document).get("looks", ())]
+
+
+def members_of(store: "Store", name: str, *, now: float) -> "list[Member]":
+    """The instances of one service by id; empty for a service without any, known or not."""
+    documents = list(store.scan(f"instance/{name}/"))
+    if not documents:
+        return []
+    context = _Context(store, name, looks_in(store.read("sweep")))
+    return [context.member(document, now) for document in documents]
+
+
+def all_members(store: "Store", *, now: float, pattern: str = "*") -> "Iterator[Member]":
+    """Every instance of the services that match `pattern`, by service and id."""
+    looks = looks_in(store.read("sweep"))
+    held = {document.key.split("/")[1]: document.value for document in store.scan("maintenance/")}
+    health = {document.key.split("/")[1]: document.value for document in store.scan("health/")}
+    name, context = "", None
+    for document in store.scan("instance/"):
+        service = document.key.split("/")[1]
+        if service != name:
+            name = service
+            is_wanted = matches(pattern, name)
+            context = _Context(store, name, looks, held.get(name, {}), health.get(name, {})) if is_wanted else None
+        if context is not None:
+            yield context.member(document, now)
+
+
+class _Context:
+    """What all instances of one service share."""
+
+    def __init__(
+        self,
+        store: "Store",
+        name: str,
+        looks: "Iterable[Look]",
+        held: "Mapping[str, Any] | None" = None,
+        health: "Mapping[str, Any] | None" = None,
+    ) -> None:
+        self._store, self._name = store, name
+        self._held = value_of(store.read(f"maintenance/{name}")) if held is None else held
+        found = value_of(store.read(f"health/{name}")) if health is None else health
+        self._records = found.get("instances", {})
+        self._looks = [look for look in looks if matches(look.pattern, name) and name not in look.left_out]
+
+    def member(self, document: "Document", now: float) -> Member:
+        instance = from_value(self._name, document.key.rpartition("/")[2], document.value)
+        heartbeat = self._heartbeat(instance) if instance.ttl_s is not None else None
+        health = judge(
+            instance.check,
+            now=now,
+            record=self._record(instance),
+            maintenance=self._maintenance(instance, now),
+            ttl_s=instance.ttl_s,
+            heartbeat=heartbeat,
+        )
+        return Member(instance, health, document.revision, heartbeat)
+
+    def _record(self, instance: "Instance") -> "HealthRecord | None":
+        fields = self._records.get(instance.id)
+        if fields is None:
+            return None
+        record = HealthRecord(**fields)
+        for look in self._looks:
+            if look.at > record.checked_at and instance.registered_at <= look.started_at:
+                record = record._replace(checked_at=look.at)
+        return record
+
+    def _maintenance(self, instance: "Instance", now: float) -> "str | None":
+        until = self._held.get("until")
+        if self._held and (until is None or now < until):
+            return str(self._held.get("reason", ""))
+        own = instance.maintenance
+        return own.reason if own is not None and own.is_active(now) else None
+
+    def _heartbeat(self, instance: "Instance") -> "Heartbeat | None":
+        document = self._store.read(f"heartbeat/{self._name}/{instance.id}")
+        if document is None or document.expires_at is None:
+            return None
+        return Heartbeat(expires_at=document.expires_at, **document.value)

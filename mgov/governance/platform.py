@@ -1,0 +1,149 @@
+"""Platform: the components put together over one store.
+
+    with Platform.open(".mgov") as platform:
+        platform.registry.register("orders", "http://127.0.0.1:8080")
+
+    async with Platform.open(".mgov") as platform:
+        await platform.monitor.sweep()
+
+Opened with `async with`, the same verbs are coroutines: what waits for the network runs in the event loop, what waits
+for the disk in a thread.
+"""
+
+import os
+
+from mgov.clock import SystemClock
+from mgov.errors import NotAStore, StoreError
+from mgov.governance.actor import actor_of
+from mgov.governance.discovery import Discovery
+from mgov.store.files import LOCK_WAIT_S, FilesStore
+from mgov.store.root import INIT_HINT, locate, open_root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from mgov.clock import Clock
+    from mgov.governance.concurrent import AsyncPlatform
+    from mgov.governance.manifests import Manifests
+    from mgov.governance.monitor import Monitor
+    from mgov.governance.registry import Registry
+    from mgov.store.base import Store
+
+
+class Platform:
+    """A store's components. Each is made when it is first asked for, so that a command pays for what it uses."""
+
+    def __init__(self, store: "Store", clock: "Clock", draw: "Callable[[], float]") -> None:
+        self.store = store
+        self.clock = clock
+        self._draw = draw
+        self._registry: Registry | None = None
+        self._monitor: Monitor | None = None
+        self._manifests: Manifests | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: "str | os.PathLike[str] | None" = None,
+        *,
+        actor: str = "",
+        clock: "Clock | None" = None,
+        warn: "Callable[[str], None] | None" = None,
+        lock_wait_s: float = LOCK_WAIT_S,
+        draw: "Callable[[], float] | None" = None,
+    ) -> "Platform":
+        """The platform over the store at `path`; without one, MGOV_STORE's or the nearest `.mgov` upwards.
+
+        `actor` is who the history names [MGOV_ACTOR, the CI's, user@host]; `warn` is told what a person should know
+        [warnings.warn]; `lock_wait_s` bounds the wait for another writer. Raise NotAStore where there is no store; it is never made
+        here (see `Platform.create`).
+        """
+        found = locate(os.fspath(path) if path is not None else None, os.environ)
+        if found is None:
+            raise NotAStore("no store here or above", hint=INIT_HINT)
+        if "://" in found:
+            raise StoreError(f"{found} is not a folder: this mgov keeps stores in folders", hint=INIT_HINT)
+        settled = clock or SystemClock()
+        store = FilesStore(
+            open_root(found),
+            clock=settled,
+            actor=actor or actor_of(os.environ),
+            warn=warn or _warn,
+            lock_wait_s=lock_wait_s,
+        )
+        return cls(store, settled, draw or _draw)
+
+    @classmethod
+    def create(cls, path: "str | os.PathLike[str]", *, is_shared: bool = False) -> "tuple[str, bool]":
+        """Make a store at `path`; return its absolute path, and False where one was there already."""
+        from mgov.store.create import create
+
+        root, is_new = create(os.fspath(path), is_shared=is_shared, random_bytes=os.urandom)
+        return root.path, is_new
+
+    @property
+    def registry(self) -> "Registry":
+        """Who is there."""
+        if self._registry is None:
+            from mgov.governance.registry import Registry
+
+            self._registry = Registry(self.store, self.clock)
+        return self._registry
+
+    @property
+    def discovery(self) -> Discovery:
+        """Which instance may be used."""
+        return Discovery(self.store, self.clock, lambda name: self.monitor.sweep([name]), self._draw)
+
+    @property
+    def monitor(self) -> "Monitor":
+        """Is it well."""
+        if self._monitor is None:
+            from mgov.governance.monitor import Monitor
+
+            self._monitor = Monitor(self.store, self.clock)
+        return self._monitor
+
+    @property
+    def manifests(self) -> "Manifests":
+        """The fleet as files."""
+        if self._manifests is None:
+            from mgov.governance.manifests import Manifests
+
+            self._manifests = Manifests(self.store, self.clock)
+        return self._manifests
+
+    def close(self) -> None:
+        """Let go of the store; a closed platform is not used again."""
+
+    def __enter__(self) -> "Platform":
+        return self
+
+    def __exit__(
+        self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> "AsyncPlatform":
+        from mgov.governance.concurrent import AsyncPlatform
+
+        return AsyncPlatform(self)
+
+    async def __aexit__(
+        self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
+    ) -> None:
+        self.close()
+
+
+def _warn(text: str) -> None:
+    import warnings
+
+    warnings.warn(text, stacklevel=3)
+
+
+def _draw() -> float:
+    from random import random
+
+    return random()
