@@ -14,7 +14,8 @@ _HOME = tempfile.mkdtemp(prefix="mgov-tests-")
 
 
 def _pin(environ: Any) -> None:
-    cleared = ("NO_COLOR", "FORCE_COLOR", "TERM", "CI", "LINES", "PYTHONUTF8", "PYTHONIOENCODING", "CI_JOB_NAME")
+    cleared = ("NO_COLOR", "FORCE_COLOR", "TERM", "CI", "LINES", "PYTHONUTF8", "PYTHONIOENCODING",
+               "PYTHONUNBUFFERED", "CI_JOB_NAME")
     prefixes = ("MGOV_", "GITHUB_", "GITLAB_", "BUILDKITE", "CIRCLE", "LC_")
     for name in list(environ):
         if name in cleared or name.startswith(prefixes):

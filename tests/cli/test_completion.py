@@ -32,6 +32,15 @@ def test_the_command_prints_the_same_script(run):
     assert run("completion", "zsh").out == (ROOT / "completions" / "_mgov").read_text()
 
 
+@pytest.mark.parametrize(("metavar", "kind"), [
+    ("NAME", SERVICES), ("[GLOB]", SERVICES), ("NAME|GLOB|URL", SERVICES), ("FILE|DIR", FILES),
+    ("NAME[:async][:optional]", SERVICES),
+    ("bash|zsh", "bash,zsh"), ("TEXT", ANY), ("", ANY),
+])
+def test_a_placeholder_tells_what_completes(metavar, kind):
+    assert completion._kind(metavar) == kind
+
+
 def test_generating_twice_gives_the_same_text():
     assert completion.texts() == completion.texts()
 

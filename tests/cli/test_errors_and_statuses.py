@@ -77,9 +77,12 @@ def test_sigterm_unwinds_and_gives_143(run, monkeypatch):
     import fake_topic
 
     monkeypatch.setattr(fake_topic, "NotFound", lambda *a, **k: signal.raise_signal(signal.SIGTERM) or KeyError())
-    before = signal.getsignal(signal.SIGTERM)
-    assert run("fail", "missing") == (143, "", "")
-    assert signal.getsignal(signal.SIGTERM) is before
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert run("fail", "missing") == (143, "", "")
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize(("argv", "line", "hint"), [

@@ -137,6 +137,13 @@ def test_a_narrow_terminal_cuts_every_line_to_its_width(run, width):
     assert all(cells(line) <= width for line in out.splitlines())
 
 
+def test_a_table_too_wide_takes_cells_from_its_widest_columns_first(run):
+    lines = run("ls", "-o", "wide", "--limit", "2", tty=True, env={"COLUMNS": "40", "NO_COLOR": "1"}).out.splitlines()
+    assert lines[0].split() == ["NAME", "NOTE", "PORT", "TAGS"]
+    assert lines[2].startswith("订单    =1+1")
+    assert lines[1].endswith("edge,[red]")
+
+
 def test_streamed_rows_follow_the_format(run):
     assert [json.loads(line)["name"] for line in run("stream", "-o", "json").out.splitlines()] == ["orders", "订单"]
     assert run("stream", "-o", "csv").out.count("name,note,port,tags") == 1
