@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MAX_DOTTED_PARTS = 64
 _KEY_PART = re.compile(r"[A-Za-z0-9_\"' \t-]+")
 _NESTED = re.compile(r"(?:[\[{]\s*){200}")
+_QUOTED = re.compile(
+    r'"""(?:[^\\]|\\.)*?"{3,5}|"(?:[^"\\\n]|\\.)*"' r"|'''.*?'{3,5}|'[^'\n]*'" r"|#[^\n]*", re.DOTALL
+)
 _AT = re.compile(r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$", re.DOTALL)
 
 
@@ -25,12 +28,7 @@ def parse(data: bytes, *, max_bytes: int) -> dict[str, Any]:
     if len(data) > max_bytes:
         raise Malformed(f"it has {len(data)} bytes, at most {max_bytes} are read")
     text = decode(data)
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.count(".") >= MAX_DOTTED_PARTS and _longest_run(line) >= MAX_DOTTED_PARTS:
-            raise Malformed(f"a key has more than {MAX_DOTTED_PARTS} dotted parts", number, 1)
-    nested = _NESTED.search(text)
-    if nested:
-        raise Malformed("it is nested too deeply", text.count("\n", 0, nested.start()) + 1)
+    _refuse_costly(text)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -41,18 +39,31 @@ def parse(data: bytes, *, max_bytes: int) -> dict[str, Any]:
         raise Malformed(f"a number or time in it cannot be read: {error}") from None
 
 
+def _refuse_costly(text: str) -> None:
+    if not _NESTED.search(text) and all(line.count(".") < MAX_DOTTED_PARTS for line in text.split("\n")):
+        return
+    # Only keys and brackets cost; a text in quotes or a comment may hold any number of dots and brackets.
+    bare = _QUOTED.sub(lambda found: "x" + "\n" * found[0].count("\n"), text)
+    for number, line in enumerate(bare.split("\n"), 1):
+        if line.count(".") >= MAX_DOTTED_PARTS and _longest_run(line) >= MAX_DOTTED_PARTS:
+            raise Malformed(f"a key has more than {MAX_DOTTED_PARTS} dotted parts", number, 1)
+    if nested := _NESTED.search(bare):
+        raise Malformed("it is nested too deeply", bare.count("\n", 0, nested.start()) + 1)
+
+
 def dump(table: Mapping[str, Any]) -> str:
     """TOML text that `parse` reads back to `table`; None values are left out at every depth."""
     import tomli_w
 
-    return tomli_w.dumps(_without_none(table), indent=2)
+    return tomli_w.dumps(without_none(table), indent=2)
 
 
-def _without_none(value: Any) -> Any:
+def without_none(value: Any) -> Any:
+    """`value` without None at any depth, which TOML cannot say; tuples become lists."""
     if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
+        return {key: without_none(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return [_without_none(item) for item in value if item is not None]
+        return [without_none(item) for item in value if item is not None]
     return value
 
 

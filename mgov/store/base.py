@@ -122,6 +122,20 @@ def update(
     raise Conflict(f"{key} changed {UPDATE_ATTEMPTS} times while it was being updated", hint="try again")
 
 
+def check_expected(write: Write, revision: "str | None") -> None:
+    """Raise Conflict unless the key, now at `revision` (None: absent), is as the write expects it."""
+    if write.expect is None or write.expect == (revision or ABSENT):
+        return
+    if revision is None:
+        raise Conflict(f"{write.key} is gone; it was expected at revision {write.expect}")
+    if write.expect == ABSENT:
+        raise Conflict(f"{write.key} exists already, at revision {revision}", hint="leave out --create-only")
+    raise Conflict(
+        f"{write.key} is at revision {revision}, not {write.expect}: somebody changed it",
+        hint="read it again, then repeat",
+    )
+
+
 def value_of(document: "Document | None") -> "Mapping[str, Any]":
     """The document's value, or an empty mapping."""
     return document.value if document is not None else {}

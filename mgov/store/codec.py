@@ -48,7 +48,7 @@ def _make_decoder() -> "Callable[[str], Any]":
         from json import loads
 
         return loads
-    scan = make_scanner(_ScannerSettings)  # type: ignore[arg-type]  any object with these attributes will do
+    scan = make_scanner(_ScannerSettings)  # type: ignore[arg-type]
 
     def decode(text: str) -> "Any":
         try:
@@ -129,7 +129,10 @@ def unpack(data: bytes, path: str) -> "dict[str, dict[str, Any]]":
     except ValueError as error:
         raise StoreDamaged(f"{path} is damaged: {error}", hint="mgov store repair") from None
     check_format(document.get("format"), path)
-    return document["entries"]  # type: ignore[no-any-return]
+    entries = document.get("entries")
+    if not isinstance(entries, dict):
+        raise StoreDamaged(f"{path} is damaged: it has no entries", hint="mgov store repair")
+    return entries
 
 
 def check_format(number: object, path: str) -> None:
@@ -148,10 +151,8 @@ def end_toml(text: str, revision: int) -> bytes:
 
 def read_end(data: bytes) -> "Trailer | None":
     """The trailer of a TOML file, or None where it has none (a person wrote it, or its end was cut off)."""
-    start = 0 if data.startswith(_END[1:]) else data.rfind(_END) + 1
-    if start == 0 and not data.startswith(_END[1:]):
-        return None
-    words = data[start:].split()
+    start, stop = _end_line(data)
+    words = data[start:stop].split()
     if len(words) != 4 or not words[2].startswith(b"revision=") or not words[3].startswith(b"crc32="):
         return None
     try:
@@ -159,12 +160,22 @@ def read_end(data: bytes) -> "Trailer | None":
     except ValueError:
         return None
     covered = data.index(b"crc32=", start)
-    is_whole = data.endswith(b"crc32=%08x\n" % expected)
-    return Trailer(revision, is_whole and crc32(memoryview(data)[:covered]) == expected)
+    is_last = stop == len(data) and data.endswith(b"crc32=%08x\n" % expected)
+    return Trailer(revision, is_last and crc32(memoryview(data)[:covered]) == expected)
 
 
 def strip_end(data: bytes) -> bytes:
-    """The bytes of a TOML file without its trailer line, if it has one."""
+    """The bytes of a TOML file without its trailer line, if it has one; what a person wrote behind it stays."""
     if read_end(data) is None:
         return data
-    return data[: data.rfind(_END) + 1] if not data.startswith(_END[1:]) else b""
+    start, stop = _end_line(data)
+    return data[:start] + data[stop:]
+
+
+def _end_line(data: bytes) -> tuple[int, int]:
+    """Where the last line that begins like a trailer begins and ends; two equal numbers for none."""
+    start = data.rfind(_END) + 1
+    if start == 0 and not data.startswith(_END[1:]):
+        return 0, 0
+    stop = data.find(b"\n", start) + 1
+    return start, stop or len(data)

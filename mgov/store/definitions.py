@@ -18,6 +18,7 @@ from mgov.model.service import parse_service
 from mgov.store import history
 from mgov.store.base import Document
 from mgov.store.codec import end_toml, etag, read_end, strip_end
+from mgov.store.folder import read_file
 from mgov.store.layout import place_of
 
 if TYPE_CHECKING:
@@ -50,24 +51,45 @@ def parse(name: str, data: bytes, path: str) -> Value:
     return {"name": name, **table}
 
 
+def normal(name: str, value: Value) -> Value:
+    """The value as a file will hold it: with its name, None left out; raise UsageError when it is no definition."""
+    table = {"name": name, **toml.without_none(value)}
+    if table["name"] != name:
+        raise UsageError(f"name is {table['name']!r:.80}, but it stands under {name!r}")
+    parse_service(name, table)
+    return table
+
+
 def token(root: Root, place: Place, data: bytes) -> str:
-    """The revision of a definition's bytes: mgov's own, or the one it was edited from with a mark of the edit."""
+    """The revision of a definition's bytes: mgov's own, or the newest one with a mark of what a person put there."""
     end = read_end(data)
-    if end is not None and end.is_intact:
-        return str(end.revision)
-    base = history.newest(root, place)
-    if base is not None and base.etag == etag(data):
-        return str(base.revision)
-    return f"{base.revision if base is not None else 0}~{etag(data)}"
+    mark = etag(data)
+    newest = history.newest(root, place)
+    known = newest.revision if newest is not None else 0
+    written = end.revision if end is not None and end.is_intact else 0
+    if newest is not None and newest.etag == mark:
+        return str(max(known, written))
+    if written > known:
+        return str(written)
+    # A file that mgov wrote long ago and a person brought back (git, cp) is an edit: revisions never go back. Unless
+    # it was the newest when it was read, just now.
+    if written and read_file(root, *place) != data:
+        return str(written)
+    return f"{known}~{mark}"
 
 
 def check_whole(root: Root, place: Place, data: bytes) -> None:
-    """Raise StoreDamaged when `data` is the beginning of the last good copy and stops before its text ends."""
+    """Raise StoreDamaged when `data` is the beginning of the last good copy: an editor does not cut, a disk does.
+
+    Only the last line as a whole may be missing: then a person took it away, and the definition is all there.
+    """
     end = read_end(data)
     if end is not None and end.is_intact:
         return
     good = history.last_good(root, place)
-    if good is not None and good[1].startswith(data) and len(data) < len(strip_end(good[1])):
+    if good is None or len(data) >= len(good[1]) or not good[1].startswith(data):
+        return
+    if data != strip_end(good[1]):
         raise StoreDamaged(
             f"{place.path} is cut off after {len(data)} of {len(good[1])} bytes",
             hint=f"mgov store repair, or keep it as it is: mgov accept {place.name.removesuffix('.toml')}",
@@ -106,7 +128,10 @@ def to_bytes(value: Value, revision: int, before: bytes | None) -> bytes:
         old = toml.parse(body, max_bytes=MAX_BYTES)
         if body.decode() != toml.dump(old):
             text = _edit(body.decode(), old, value)
-    return end_toml(text if text.endswith("\n") else text + "\n", revision)
+    data = end_toml(text if text.endswith("\n") else text + "\n", revision)
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"the definition of {value['name']} has {len(data)} bytes, at most {MAX_BYTES} are kept")
+    return data
 
 
 def _edit(text: str, old: dict[str, Any], new: dict[str, Any]) -> str:

@@ -5,7 +5,8 @@ Reading is here and light; writing is in `commit` (intent) and `state`, imported
 
 import os
 
-from mgov.errors import StoreDamaged, StoreError
+from mgov.errors import StoreDamaged, StoreDenied, StoreError
+from mgov.model.names import is_name
 from mgov.store.base import INTENT_FAMILIES, Document
 from mgov.store.codec import unpack
 from mgov.store.folder import names_in, read_file
@@ -49,6 +50,7 @@ class FilesStore:
         self.damaged: list[str] = []
         self._tell = warn
         self._told: set[str] = set()
+        self._may_write = False
         if not root.is_own and os.geteuid() != 0:
             self.warn(f"{root.path} belongs to another user: it can be read, not written")
 
@@ -57,6 +59,19 @@ class FilesStore:
         if text not in self._told:
             self._told.add(text)
             self._tell(text)
+
+    def refuse_foreign(self) -> None:
+        """Raise StoreDenied where this user may not write: another's store (root may), or a network file system."""
+        if self._may_write:
+            return
+        if not self.root.is_own and not self.root.is_shared and os.geteuid() != 0:
+            raise StoreDenied(
+                f"{self.location} belongs to another user", hint="use a store of your own, or: mgov init --shared"
+            )
+        from mgov.store.lock import refuse_remote
+
+        refuse_remote(self.root)
+        self._may_write = True
 
     def read(self, key: str) -> "Document | None":
         """The document under `key`, or None; raise StoreError when its file is damaged or cannot be read."""
@@ -78,7 +93,7 @@ class FilesStore:
         return to_document(key, entry) if entry is not None else None
 
     def scan(self, prefix: str) -> "Iterator[Document]":
-        """The documents below `prefix`, by service name and then by id; a damaged file is left out with a warning."""
+        """The documents below `prefix`, in the order of their keys; a damaged file is left out with a warning."""
         family, *names = prefix.rstrip("/").split("/")
         if family == "service":
             from mgov.store import index
@@ -102,17 +117,20 @@ class FilesStore:
         self.warn(error.message)
 
     def _places(self, family: str, names: "list[str]") -> "list[Place]":
-        if family in ("instance", "maintenance"):
-            found = names or names_in(self.root, INSTANCES, ".json")
-            return [place_of(f"maintenance/{name}") for name in found]
-        if family == "heartbeat":
-            services = names or names_in(self.root, f"{STATE}/heartbeat", "")
-            return [
-                place_of(f"heartbeat/{service}/{name}")
-                for service in services
-                for name in names_in(self.root, f"{STATE}/heartbeat/{service}", ".json")
-            ]
-        return [place_of(f"{family}/{name}") for name in names_in(self.root, f"{STATE}/{family}", ".json")]
+        try:
+            if family in ("instance", "maintenance"):
+                found = names or _by_key(names_in(self.root, INSTANCES, ".json"))
+                return [place_of(f"maintenance/{name}") for name in found]
+            if family == "heartbeat":
+                services = names or _by_key(names_in(self.root, f"{STATE}/heartbeat", ""))
+                return [
+                    place_of(f"heartbeat/{service}/{name}")
+                    for service in services
+                    for name in _by_key(names_in(self.root, f"{STATE}/heartbeat/{service}", ".json"))
+                ]
+            return [place_of(f"{family}/{name}") for name in _by_key(names_in(self.root, f"{STATE}/{family}", ".json"))]
+        except OSError as error:
+            raise translate(error, f"cannot list {family} in {self.root.path}") from error
 
     def read_place(self, place: "Place") -> "bytes | None":
         """The bytes of one file; OSError becomes the StoreError that names it."""
@@ -120,6 +138,8 @@ class FilesStore:
             return read_file(self.root, place.folder, place.name)
         except OSError as error:
             raise translate(error, f"cannot read {self.root.path}/{place.path}") from error
+        except MemoryError:
+            raise StoreError(f"cannot read {self.root.path}/{place.path}: not enough memory") from None
 
     def write(self, write: "Write", *, operation: str, message: str = "") -> str:
         """Apply one write; see `write_many`."""
@@ -141,13 +161,24 @@ class FilesStore:
         """The intent changes after `after`, oldest first."""
         from mgov.store.log import Log
 
-        return Log(self.root).read(after, self.warn)
+        try:
+            yield from Log(self.root).read(after, self.warn)
+        except OSError as error:
+            raise translate(error, f"cannot read the changes of {self.root.path}") from error
 
     def last_revision(self) -> str:
         """The revision of the newest logged change; '0' before the first."""
         from mgov.store.log import Log
 
-        return str(Log(self.root).last())
+        try:
+            return str(Log(self.root).last())
+        except OSError as error:
+            raise translate(error, f"cannot read the changes of {self.root.path}") from error
+
+
+def _by_key(names: "list[str]") -> "list[str]":
+    """The names among `names`, in the order of keys, where '/' follows a name; other files are not the store's."""
+    return [name[:-1] for name in sorted(f"{name}/" for name in names if is_name(name))]
 
 
 def to_document(key: str, entry: "dict[str, Any]") -> Document:

@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 
     from mgov.store.root import Root
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Without O_NONBLOCK a pipe planted in a file's place would hold the reader for ever.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 TEMP_SUFFIX = ".tmp"
+DURABLE_FOLDERS = ("services", "instances")     # an entry in these must outlive a power cut
 
 
 def open_folder(root: "Root", folder: str, *, create: bool = False) -> int:
     """A descriptor of `folder` below the root ('' is the root itself); created with the store's mode if told."""
-    descriptor = os.open(root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if root.descriptor >= 0:
+        descriptor = os.open(".", _FOLDER, dir_fd=root.descriptor)
+    else:
+        descriptor = os.open(root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for part in folder.split("/") if folder else ():
         try:
             try:
@@ -29,25 +34,42 @@ def open_folder(root: "Root", folder: str, *, create: bool = False) -> int:
             except FileNotFoundError:
                 if not create:
                     raise
-                _make_folder(root, part, descriptor)
+                _make_folder(root, part, descriptor, is_durable=folder in DURABLE_FOLDERS)
                 inner = os.open(part, _FOLDER, dir_fd=descriptor)
         finally:
-            os.close(descriptor)
+            close(descriptor)
         descriptor = inner
     return descriptor
 
 
-def _make_folder(root: "Root", part: str, parent: int) -> None:
+def _make_folder(root: "Root", part: str, parent: int, *, is_durable: bool) -> None:
     try:
         os.mkdir(part, 0o700, dir_fd=parent)
     except FileExistsError:
         return
-    inner = os.open(part, _FOLDER, dir_fd=parent)
     try:
-        own(root, inner, root.folder_mode)
-        os.fsync(parent)
-    finally:
-        os.close(inner)
+        inner = os.open(part, _FOLDER, dir_fd=parent)
+        try:
+            own(root, inner, root.folder_mode)
+        finally:
+            close(inner)
+        if is_durable:
+            os.fsync(parent)
+    except OSError:
+        try:
+            os.rmdir(part, dir_fd=parent)
+        except OSError:
+            pass
+        raise
+
+
+def close(descriptor: int) -> None:
+    """Close a descriptor (negative: none) that has nothing left to say: its data was flushed, or only read."""
+    if descriptor >= 0:
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass
 
 
 def own(root: "Root", descriptor: int, mode: int) -> None:
@@ -66,7 +88,7 @@ def read_file(root: "Root", folder: str, name: str) -> "bytes | None":
     try:
         return read_at(parent, name)
     finally:
-        os.close(parent)
+        close(parent)
 
 
 def read_at(parent: int, name: str) -> "bytes | None":
@@ -76,15 +98,20 @@ def read_at(parent: int, name: str) -> "bytes | None":
     except FileNotFoundError:
         return None
     try:
-        size = os.fstat(descriptor).st_size
-        data = os.read(descriptor, size + 1)
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            number = errno.EISDIR if stat.S_ISDIR(info.st_mode) else errno.ENODEV
+            raise OSError(number, os.strerror(number), name)
+        data = os.read(descriptor, info.st_size + 1)
+        if len(data) == info.st_size:
+            return data
         while True:
             more = os.read(descriptor, 1 << 20)
             if not more:
                 return data
             data += more
     finally:
-        os.close(descriptor)
+        close(descriptor)
 
 
 def names_in(root: "Root", folder: str, suffix: str) -> "list[str]":
@@ -96,27 +123,33 @@ def names_in(root: "Root", folder: str, suffix: str) -> "list[str]":
     try:
         names = os.listdir(descriptor)
     finally:
-        os.close(descriptor)
+        close(descriptor)
     cut = len(suffix)
     return sorted(name[:-cut] if cut else name for name in names if name.endswith(suffix) and name[0] != ".")
 
 
 def stats_in(root: "Root", folder: str, suffix: str) -> "Iterator[tuple[str, os.stat_result]]":
-    """(name without suffix, stat) of each regular file in `folder` that ends in `suffix`, sorted by name."""
+    """(name without suffix, stat) of everything in `folder` that ends in `suffix`, sorted by name."""
     try:
         descriptor = open_folder(root, folder)
     except FileNotFoundError:
         return
+    found = []
     try:
-        with os.scandir(descriptor) as entries:
-            found = [
-                (entry.name[: -len(suffix)], entry.stat(follow_symlinks=False))
-                for entry in entries
-                if entry.name.endswith(suffix) and entry.name[0] != "."
-            ]
+        for name in os.listdir(descriptor):
+            if name.endswith(suffix) and name[0] != ".":
+                try:
+                    info = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                except FileNotFoundError:
+                    continue                    # deleted since the folder was listed
+                found.append((name[: -len(suffix)], info))
     finally:
-        os.close(descriptor)
-    yield from sorted(found)
+        close(descriptor)
+    yield from sorted(found, key=_first)
+
+
+def _first(pair: "tuple[str, os.stat_result]") -> str:
+    return pair[0]
 
 
 def temp_of(name: str) -> str:
@@ -172,6 +205,12 @@ def write_all(descriptor: int, data: bytes) -> None:
         if count == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         view = view[count:]
+
+
+def write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """Write every byte at `offset`, or raise OSError."""
+    if os.pwrite(descriptor, data, offset) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def replace(parent: int, name: str) -> None:

@@ -1,7 +1,8 @@
 """Last good copies: `history/<folder>/<name>/<revision>-<etag>`, the newest of which is the file's current text.
 
-A copy is not flushed: the file itself is. Its name says what it must hold, so a copy that was cut is known and
-passed over. A deleted file leaves `<revision>-gone`.
+A copy is not flushed: the file itself is. It is written beside the others before the file is touched, so that a full
+disk shows early, and named once the file is in place. Its name says what it must hold, so a copy that was cut is
+known and passed over. A deleted file leaves `<revision>-gone`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from mgov.store.codec import etag
-from mgov.store.folder import names_in, open_folder, own, read_file, write_all
-from mgov.store.layout import HISTORY, SERVICES
+from mgov.store.folder import close, drop_temp, names_in, open_folder, read_file, temp_of, write_temp
 
 if TYPE_CHECKING:
     from mgov.store.layout import Place
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 KEPT_COPIES = 20
 GONE = etag(None)
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_STAGED = "next"
 
 
 class Copy(NamedTuple):
@@ -57,47 +57,55 @@ def load(root: Root, place: Place, copy: Copy) -> bytes | None:
 
 
 def last_good(root: Root, place: Place) -> tuple[Copy, bytes] | None:
-    """The newest copy that is whole, with its bytes."""
+    """The newest copy that is whole, with its bytes; None when the file was last deleted."""
     for copy in reversed(copies(root, place)):
+        if copy.etag == GONE:
+            return None
         data = load(root, place, copy)
         if data is not None:
             return copy, data
     return None
 
 
-def keep(root: Root, place: Place, revision: int, data: bytes | None) -> None:
-    """Add a copy (None: the file is gone) and drop the oldest beyond the number kept."""
-    copy = Copy(revision, etag(data))
+def stage(root: Root, place: Place, data: bytes | None) -> None:
+    """Write a copy under a temp name, so that `publish` needs no more space; not flushed."""
     parent = open_folder(root, place.history, create=True)
     try:
-        descriptor = os.open(copy.name, _WRITE, root.file_mode, dir_fd=parent)
+        write_temp(root, parent, _STAGED, data or b"", is_durable=False)
+    finally:
+        close(parent)
+
+
+def publish(root: Root, place: Place, revision: int, mark: str) -> None:
+    """Give the staged copy its name and drop the oldest copies beyond the number kept. Can be repeated."""
+    parent = open_folder(root, place.history, create=True)
+    try:
         try:
-            own(root, descriptor, root.file_mode)
-            write_all(descriptor, data or b"")
-        finally:
-            os.close(descriptor)
-        for name in sorted(os.listdir(parent))[:-KEPT_COPIES]:
+            os.rename(temp_of(_STAGED), Copy(revision, mark).name, src_dir_fd=parent, dst_dir_fd=parent)
+        except FileNotFoundError:
+            return
+        for name in sorted(name for name in os.listdir(parent) if name[0] != ".")[:-KEPT_COPIES]:
             os.unlink(name, dir_fd=parent)
     finally:
-        os.close(parent)
+        close(parent)
+
+
+def keep(root: Root, place: Place, revision: int, data: bytes | None) -> None:
+    """Add a copy (None: the file is gone)."""
+    stage(root, place, data)
+    publish(root, place, revision, etag(data))
 
 
 def forget(root: Root, place: Place, revision: int, mark: str) -> None:
-    """Drop the copy of a version that was undone."""
+    """Drop the copy of a version that was undone, staged or published."""
     try:
-        os.unlink(os.path.join(root.path, place.history, Copy(revision, mark).name))
+        parent = open_folder(root, place.history)
+    except FileNotFoundError:
+        return
+    try:
+        drop_temp(parent, _STAGED)
+        os.unlink(Copy(revision, mark).name, dir_fd=parent)
     except FileNotFoundError:
         pass
-
-
-def vanished(root: Root) -> tuple[list[str], int]:
-    """(services whose file disappeared without mgov, how many there should be)."""
-    known = set(names_in(root, f"{HISTORY}/{SERVICES}", ""))
-    present = set(names_in(root, SERVICES, ".toml"))
-    lost = [name for name in sorted(known - present) if not _is_gone(root, name)]
-    return lost, len(present) + len(lost)
-
-
-def _is_gone(root: Root, name: str) -> bool:
-    marks = names_in(root, f"{HISTORY}/{SERVICES}/{name}", "")
-    return not marks or marks[-1].endswith(GONE)
+    finally:
+        close(parent)

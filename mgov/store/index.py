@@ -1,23 +1,24 @@
 """All service definitions at once. Parsing TOML is slow, so what was parsed is kept in `cache/services.json`.
 
-A cached definition counts only while its file has the same inode, size and modification time, and only if that time
-was at least 50 ms old when it was cached: an edit within one tick of the file system's clock would not show. The
+A cached definition counts only while its file has the same inode, size and time of change (which no tool can set
+back), and only if that time was at least 50 ms old when it was cached: an edit within one tick of the file system's
+clock would not show. The
 cache can be deleted at any time; a store that cannot be written is read without one.
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import StoreError
 from mgov.model.names import is_name
-from mgov.store import definitions, history
+from mgov.store import definitions
 from mgov.store.base import Document
 from mgov.store.codec import encode_json, seal, unseal
-from mgov.store.folder import drop_temp, open_folder, read_file, replace, stats_in, write_temp
+from mgov.store.folder import close, drop_temp, open_folder, read_file, replace, stats_in, write_temp
 from mgov.store.layout import CACHE, SERVICES, place_of
 from mgov.store.root import translate
+from mgov.store.vanished import warn_of_lost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 
 NAME = "services.json"
 SETTLED_NS = 50_000_000
-LOST_SHARE = 0.2
-FEWEST_LOST = 2
 
-Entry = list[Any]                               # [inode, size, mtime_ns, revision, value]
+Entry = list[Any]                               # [inode, size, ctime_ns, revision, value]
 
 
 def scan(store: FilesStore) -> Iterator[Document]:
@@ -44,7 +43,7 @@ def scan(store: FilesStore) -> Iterator[Document]:
     except OSError as error:
         raise translate(error, f"cannot list {store.root.path}/{SERVICES}") from error
     for name, info in stats:
-        mark = [info.st_ino, info.st_size, info.st_mtime_ns]
+        mark = [info.st_ino, info.st_size, info.st_ctime_ns]
         entry = cached.get(name)
         if entry is not None and entry[:3] == mark:
             kept[name] = entry
@@ -54,35 +53,11 @@ def scan(store: FilesStore) -> Iterator[Document]:
         if document is None:
             continue
         documents.append(document)
-        if not document.is_held and "~" not in document.revision and now_ns - info.st_mtime_ns > SETTLED_NS:
+        if not document.is_held and "~" not in document.revision and now_ns - info.st_ctime_ns > SETTLED_NS:
             kept[name] = [*mark, document.revision, document.value]
     if kept != cached:
         _save(store, kept)
     yield from documents
-
-
-def warn_of_lost(store: FilesStore) -> None:
-    """Warn when more service files than a person deletes by hand have vanished since mgov last wrote."""
-    lost, total = history.vanished(store.root)
-    if is_alarming(lost, total) and not in_git(store.root.path):
-        store.warn(f"{len(lost)} of {total} service files have vanished, {lost[0]} among them")
-
-
-def is_alarming(lost: list[str], total: int) -> bool:
-    """More than a fifth of the files, and more than one."""
-    return len(lost) >= FEWEST_LOST and len(lost) > LOST_SHARE * total
-
-
-def in_git(path: str) -> bool:
-    """Whether a git work tree holds `path`: there, a change of branch takes files away by hand."""
-    folder = path
-    while True:
-        if os.path.exists(os.path.join(folder, ".git")):
-            return True
-        above = os.path.dirname(folder)
-        if above == folder:
-            return False
-        folder = above
 
 
 def _read(store: FilesStore, name: str) -> Document | None:
@@ -118,4 +93,4 @@ def _save(store: FilesStore, kept: dict[str, Entry]) -> None:
     except OSError:
         drop_temp(parent, NAME)
     finally:
-        os.close(parent)
+        close(parent)

@@ -1,9 +1,12 @@
 """One writer at a time: flock on a file of its own, which is never renamed or deleted.
 
-The lock file's text says who holds it (for the one who waits in vain) and, for the intent lock, what the holder was
-about to do: a holder that dies leaves its plan behind, and the next one finishes or undoes it. A lock is bound to the
-open file, so two threads exclude each other as two processes do; the descriptor is closed on exec and unlocked by
-name, so that a forked child that keeps it does not keep the lock.
+The lock file begins with a line of fixed length that says who holds it, for the one who waits in vain. Behind it the
+holder of the intent lock writes what it is about to do: one that dies leaves its plan behind, and the next one
+finishes or undoes it. A lock is bound to the open file, so two threads exclude each other as two processes do; the
+descriptor is closed on exec and unlocked by name, so that a forked child that keeps it does not keep the lock.
+
+Everything that is done under a lock goes through `Lock.root`, which is bound to the folder that was locked: should
+another folder take its place, the holder cannot write into that one.
 """
 
 import errno
@@ -11,11 +14,12 @@ import fcntl
 import os
 import sys
 
-from mgov.errors import LockTimeout, StoreDenied
-from mgov.store.codec import encode_json, seal, unseal
-from mgov.store.folder import open_folder, own
+from mgov.errors import LockTimeout, StoreDenied, StoreError
+from mgov.store import signals
+from mgov.store.codec import FORMAT, check_format, encode_json, seal, unseal
+from mgov.store.folder import close, open_folder, own, write_at
 from mgov.store.layout import LOCKS
-from mgov.store.root import translate
+from mgov.store.root import read_mark, translate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,109 +30,180 @@ if TYPE_CHECKING:
     from mgov.store.root import Root
 
 FIRST_WAIT_S = 0.0005
-LONGEST_WAIT_S = 0.02
+LONGEST_WAIT_S = 0.01
+HOLDER_BYTES = 256
 REMOTE_TYPES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs")
 
 
 class Lock:
-    """Hold `lock/<name>` inside a `with` block; raise LockTimeout after `wait_s` seconds, naming the holder."""
+    """Hold `lock/<name>` inside a `with` block, signals held back; raise LockTimeout after `wait_s` seconds, naming
+    the holder. `is_new` is for the making of a store, which has no id yet.
+    """
 
-    def __init__(self, root: "Root", name: str, *, clock: "Clock", wait_s: float) -> None:
-        self._root, self._name, self._clock, self._wait_s = root, name, clock, wait_s
+    def __init__(self, root: "Root", name: str, *, clock: "Clock", wait_s: float, is_new: bool = False) -> None:
+        self.root = root
+        self._name, self._clock, self._wait_s, self._is_new = name, clock, wait_s, is_new
         self._descriptor = -1
+        self._pid = 0
+        self._mask: signals.Mask | None = None
 
     def __enter__(self) -> "Lock":
+        self._mask = signals.hold()
         try:
-            parent = open_folder(self._root, LOCKS, create=True)
+            deadline = self._clock.monotonic() + self._wait_s
+            while not self._acquire(deadline):
+                pass
         except OSError as error:
-            raise translate(error, f"cannot lock {self._root.path}") from error
-        try:
-            self._acquire(parent)
-        finally:
-            os.close(parent)
+            self._let_go()
+            raise translate(error, f"cannot lock {self._path}") from error
+        except BaseException:
+            self._let_go()
+            raise
         return self
 
-    def _acquire(self, parent: int) -> None:
-        deadline = self._clock.monotonic() + self._wait_s
+    @property
+    def _path(self) -> str:
+        return f"{self.root.path}/{LOCKS}/{self._name}"
+
+    def _acquire(self, deadline: float) -> bool:
+        """Wait for the lock; False when the file that was waited for is no longer the lock file."""
+        self._open()
         wait_s = FIRST_WAIT_S
-        while True:
-            descriptor = self._open(parent)
-            try:
-                if self._try(descriptor, parent):
-                    self._descriptor = descriptor
-                    return
-                left_s = deadline - self._clock.monotonic()
-                if left_s <= 0:
-                    raise LockTimeout(
-                        f"{self._root.path} is locked by {describe_holder(_read(descriptor))}",
-                        hint="wait for it, or end it; the lock goes with the process",
-                    )
-            except BaseException:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)
+        while not self._try():
+            if not self.is_in_place():
+                self._close()
+                return False
+            left_s = deadline - self._clock.monotonic()
+            if left_s <= 0:
+                raise LockTimeout(
+                    f"{self.root.path} is locked by {describe_holder(_holder(self._descriptor))}",
+                    hint="wait for it, or end it; the lock goes with the process",
+                )
+            signals.release(self._mask)
             self._clock.sleep(min(wait_s, left_s))
+            signals.hold()
             wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
+        if not self.is_in_place():
+            self._close()
+            return False
+        if not self._is_new and read_mark(self.root) != self.root.id:
+            raise StoreError(f"{self.root.path} is another store now", hint="repeat the command")
+        write_at(self._descriptor, _holder_line(), 0)
+        return True
 
-    def _open(self, parent: int) -> int:
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    def _open(self) -> None:
+        folder = os.open(self.root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.root = self.root._replace(descriptor=folder)
+        parent = open_folder(self.root, LOCKS, create=True)
         try:
-            try:
-                return os.open(self._name, flags, dir_fd=parent)
-            except FileNotFoundError:
-                descriptor = os.open(self._name, flags | os.O_CREAT, self._root.file_mode, dir_fd=parent)
-                own(self._root, descriptor, self._root.file_mode)
-                return descriptor
-        except OSError as error:
-            raise translate(error, f"cannot open {self._root.path}/{LOCKS}/{self._name}") from error
+            self._descriptor = _open_lock_file(self.root, self._name, parent)
+        finally:
+            close(parent)
+        self._pid = os.getpid()
 
-    def _try(self, descriptor: int, parent: int) -> bool:
+    def _try(self) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 return False
-            raise translate(error, f"cannot lock {self._root.path}/{LOCKS}/{self._name}") from error
-        # Somebody may have put another file, or another root, in this place while we waited.
+            raise
+        return True
+
+    def is_in_place(self) -> bool:
+        """Whether the file that this lock is on is still the one that others will lock."""
         try:
-            here = os.stat(os.path.join(self._root.path, LOCKS, self._name), follow_symlinks=False)
-        except OSError:
+            here = os.stat(self._path, follow_symlinks=False)
+        except FileNotFoundError:
             return False
-        held = os.fstat(descriptor)
+        held = os.fstat(self._descriptor)
         return (here.st_dev, here.st_ino) == (held.st_dev, held.st_ino)
 
     def read(self) -> "dict[str, Any]":
-        """What the last holder left in the lock file; {} for nothing whole."""
-        return _read(self._descriptor)
+        """What the last holder noted; {} for nothing whole. Raise StoreNewer for the note of a newer mgov."""
+        return read_note(self._descriptor, self._path)
 
     def note(self, fields: "dict[str, Any]") -> None:
-        """Say who holds the lock and `fields` beside it, in one write."""
-        about = {"pid": os.getpid(), "host": os.uname().nodename, "command": _command(), **fields}
-        data = seal(encode_json(about)[1:-1])
-        os.ftruncate(self._descriptor, 0)
-        if os.pwrite(self._descriptor, data, 0) != len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        """Keep `fields` for whoever holds the lock next, even after a kill -9; not flushed."""
+        data = seal(encode_json({"format": FORMAT, **fields})[1:-1])
+        write_at(self._descriptor, data, HOLDER_BYTES)
+        os.ftruncate(self._descriptor, HOLDER_BYTES + len(data))
 
     def __exit__(
         self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
     ) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
+        self._let_go()
+
+    def _let_go(self) -> None:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            self._close()
         finally:
-            os.close(descriptor)
+            mask, self._mask = self._mask, None
+            signals.release(mask)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        folder, self.root = self.root.descriptor, self.root._replace(descriptor=-1)
+        try:
+            # A forked child that comes this way must not unlock what its parent holds.
+            if descriptor >= 0 and self._pid == os.getpid():
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        except OSError:
+            pass
+        close(descriptor)
+        close(folder)
 
 
-def _read(descriptor: int) -> "dict[str, Any]":
+def _open_lock_file(root: "Root", name: str, parent: int) -> int:
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        try:
+            return os.open(name, flags, dir_fd=parent)
+        except FileNotFoundError:
+            pass
+        try:
+            descriptor = os.open(name, flags | os.O_CREAT | os.O_EXCL, root.file_mode, dir_fd=parent)
+        except FileExistsError:
+            continue
+        try:
+            own(root, descriptor, root.file_mode)
+        except BaseException:
+            close(descriptor)
+            raise
+        return descriptor
+
+
+def read_note(descriptor: int, path: str) -> "dict[str, Any]":
+    """What a holder noted in the open lock file at `path`; {} for nothing whole."""
+    # A note that was cut short by a kill says nothing: it is written before the first file is touched, or after the
+    # last log line. Behind a whole one the end of a longer, older note may stand.
+    data = os.pread(descriptor, os.fstat(descriptor).st_size, HOLDER_BYTES)
     try:
-        data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-        return unseal(data)
+        fields = unseal(data[: data.find(b"\n") + 1])
+    except ValueError:
+        return {}
+    check_format(fields.get("format"), path)
+    return fields
+
+
+def _holder(descriptor: int) -> "dict[str, Any]":
+    try:
+        return unseal(os.pread(descriptor, HOLDER_BYTES, 0).rstrip() + b"\n")
     except (OSError, ValueError):
         return {}
 
 
+def _holder_line() -> bytes:
+    about = {"pid": os.getpid(), "host": _ascii(os.uname().nodename), "command": _ascii(_command())}
+    return seal(encode_json(about)[1:-1])[:-1].ljust(HOLDER_BYTES - 1) + b"\n"
+
+
+def _ascii(text: str) -> str:
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "?" for c in text)[:64]
+
+
 def _command() -> str:
-    return " ".join(os.path.basename(word) if i == 0 else word for i, word in enumerate(sys.argv[:2]))[:80]
+    return " ".join(os.path.basename(word) if i == 0 else word for i, word in enumerate(sys.argv[:2]))
 
 
 def describe_holder(fields: "dict[str, Any]") -> str:

@@ -3,6 +3,9 @@
 Only the holder of the intent lock appends. A line without its newline at the end of the file is a torn append of a
 dead writer: it was never acknowledged, and the next holder cuts it off. A bad line further up is damage: readers say
 where and go on behind it.
+
+A full file becomes `changes-<its last revision>.jsonl`. Four are kept; of the ones dropped the newest stays behind
+empty, so that a reader knows up to where the feed is compacted.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING
 from mgov.errors import Compacted
 from mgov.store.base import Change, revision_order
 from mgov.store.codec import encode_json, seal, unseal
-from mgov.store.folder import open_folder, own, read_file, write_all
+from mgov.store.folder import close, names_in, open_folder, own, read_file, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,13 +26,24 @@ if TYPE_CHECKING:
 NAME = "changes.jsonl"
 ROTATE_BYTES = 8 * 1024 * 1024
 KEPT_FILES = 4
-_TAIL_BYTES = 64 * 1024
+_TAIL_BYTES = 4096
 
 
 def to_line(change: Change, etag: str) -> bytes:
     """One line; `etag` marks the bytes of the file after the change."""
     fields = {**change._asdict(), "revision": int(change.revision), "etag": etag}
     return seal(encode_json(fields)[1:-1])
+
+
+def parse_line(line: bytes) -> tuple[Change, str]:
+    """The change and the etag of a line, fields of a later mgov left out; raise ValueError saying what is wrong."""
+    fields = unseal(line)
+    try:
+        known = {name: fields[name] for name in Change._fields if name != "message"}
+        change = Change(**{**known, "revision": str(int(fields["revision"])), "message": fields.get("message", "")})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"it lacks {error}") from None
+    return change, fields.get("etag", "")
 
 
 class Log:
@@ -46,104 +60,154 @@ class Log:
             return self._last_rotated()
         try:
             size = os.fstat(descriptor).st_size
-            start = max(0, size - _TAIL_BYTES)
-            tail = os.pread(descriptor, size - start, start)
-            end = tail.rfind(b"\n") + 1
-            if start + end < size and (end or not start):
-                os.ftruncate(descriptor, start + end)
-            return _last_revision(tail[:end]) or self._last_rotated()
+            tail, start = _whole_tail(descriptor, size)
+            end = start + tail.rfind(b"\n") + 1
+            if end < size:
+                os.ftruncate(descriptor, end)
+            return _last_revision(tail) or self._last_rotated()
         finally:
-            os.close(descriptor)
+            close(descriptor)
 
     def append(self, lines: bytes) -> None:
         """Append and flush. On a failed append the file is cut back to what it was; a failed flush is never retried."""
         self._rotate()
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        descriptor = self._open(flags)
+        descriptor = self._open(os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             size = os.fstat(descriptor).st_size
             if size == 0:
                 own(self._root, descriptor, self._root.file_mode)
+                self._flush_folder()
             try:
                 write_all(descriptor, lines)
-            except OSError:
+            except BaseException:
                 os.ftruncate(descriptor, size)
                 raise
             os.fdatasync(descriptor)
         finally:
-            os.close(descriptor)
+            close(descriptor)
 
     def size(self) -> int:
-        """The bytes of the current file; 0 where there is none."""
+        """The bytes of the current file; 0 where there is none, -1 where that cannot be told."""
         try:
-            return os.stat(os.path.join(self._root.path, NAME), follow_symlinks=False).st_size
+            descriptor = self._open(os.O_RDONLY)
         except FileNotFoundError:
             return 0
+        except OSError:
+            return -1
+        try:
+            return os.fstat(descriptor).st_size
+        finally:
+            close(descriptor)
 
     def read(self, after: str | None, warn: Callable[[str], None]) -> Iterator[Change]:
         """The changes after revision `after`, oldest first; raise Compacted where they are no longer kept."""
         floor = revision_order(after) if after is not None else 0
-        names = [*self._rotated(), NAME]
-        is_first = True
-        for name in names:
-            for place, line in enumerate((read_file(self._root, "", name) or b"").splitlines(keepends=True), 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    fields = unseal(line)
-                except ValueError as error:
-                    warn(f"{name}:{place} is damaged and was passed over: {error}")
+        # The current file first: what is rotated away meanwhile is then seen twice, not never.
+        current = read_file(self._root, "", NAME) or b""
+        for name in self._rotated():
+            if (last := _rotated_at(name)) <= floor:
+                continue
+            data = read_file(self._root, "", name)
+            if not data:
+                if after is None:
                     continue
-                if is_first and after is not None and len(names) > 1 and fields["revision"] > floor + 1:
-                    raise Compacted(
-                        f"changes after {after} are no longer kept; the oldest is {fields['revision']}",
-                        hint="read everything once, then follow from the last revision",
-                    )
-                is_first = False
-                if fields["revision"] > floor:
-                    fields.pop("etag", None)
-                    yield Change(**{**fields, "revision": str(fields["revision"])})
+                raise Compacted(
+                    f"changes after {after} are no longer kept, those up to {last} are gone",
+                    hint="read everything once, then follow from the last revision",
+                )
+            for change in _changes_in(data, name, floor, warn):
+                floor = int(change.revision)
+                yield change
+        yield from _changes_in(current, NAME, floor, warn)
 
     def last(self) -> int:
         """The last revision in the log, read without the lock."""
-        return _last_revision(read_file(self._root, "", NAME) or b"") or self._last_rotated()
+        try:
+            descriptor = self._open(os.O_RDONLY)
+        except FileNotFoundError:
+            return self._last_rotated()
+        try:
+            tail, _ = _whole_tail(descriptor, os.fstat(descriptor).st_size)
+        finally:
+            close(descriptor)
+        return _last_revision(tail) or self._last_rotated()
+
+    def files(self) -> list[str]:
+        """The names of the log's files, oldest first."""
+        return [*self._rotated(), NAME]
 
     def _open(self, flags: int) -> int:
         parent = open_folder(self._root, "")
         try:
             return os.open(NAME, flags | os.O_NOFOLLOW | os.O_CLOEXEC, self._root.file_mode, dir_fd=parent)
         finally:
-            os.close(parent)
+            close(parent)
+
+    def _flush_folder(self) -> None:
+        parent = open_folder(self._root, "")
+        try:
+            os.fsync(parent)
+        finally:
+            close(parent)
 
     def _rotated(self) -> list[str]:
-        names = [n for n in os.listdir(self._root.path) if n.startswith("changes-") and n.endswith(".jsonl")]
-        return sorted(names)
+        names = names_in(self._root, "", ".jsonl")
+        return sorted(f"{n}.jsonl" for n in names if n.startswith("changes-") and n[len("changes-") :].isdigit())
 
     def _last_rotated(self) -> int:
         names = self._rotated()
-        return int(names[-1][len("changes-") : -len(".jsonl")]) if names else 0
+        return _rotated_at(names[-1]) if names else 0
 
     def _rotate(self) -> None:
+        if self.size() < ROTATE_BYTES:
+            return
         parent = open_folder(self._root, "")
         try:
-            try:
-                if os.stat(NAME, dir_fd=parent, follow_symlinks=False).st_size < ROTATE_BYTES:
-                    return
-            except FileNotFoundError:
-                return
             os.rename(NAME, f"changes-{self.last():012d}.jsonl", src_dir_fd=parent, dst_dir_fd=parent)
-            for name in self._rotated()[:-KEPT_FILES]:
+            dropped = self._rotated()[:-KEPT_FILES]
+            for name in dropped[:-1]:
                 os.unlink(name, dir_fd=parent)
+            for name in dropped[-1:]:
+                close(os.open(name, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent))
             os.fsync(parent)
         finally:
-            os.close(parent)
+            close(parent)
+
+
+def _rotated_at(name: str) -> int:
+    return int(name[len("changes-") : -len(".jsonl")])
+
+
+def _changes_in(data: bytes, name: str, floor: int, warn: Callable[[str], None]) -> Iterator[Change]:
+    for place, line in enumerate(data.splitlines(keepends=True), 1):
+        if not line.endswith(b"\n"):
+            return
+        try:
+            change, _ = parse_line(line)
+        except ValueError as error:
+            warn(f"{name}:{place} is damaged and was passed over: {error}")
+            continue
+        if int(change.revision) > floor:
+            floor = int(change.revision)
+            yield change
+
+
+def _whole_tail(descriptor: int, size: int) -> tuple[bytes, int]:
+    """(the end of the file, where it begins): long enough to hold the last whole line, or all of it."""
+    length = _TAIL_BYTES
+    while True:
+        start = max(0, size - length)
+        tail = os.pread(descriptor, size - start, start)
+        if start == 0 or tail.count(b"\n") > 1:
+            return tail, start
+        length *= 8
 
 
 def _last_revision(data: bytes) -> int:
     for line in reversed(data.splitlines(keepends=True)):
         if line.endswith(b"\n"):
             try:
-                return int(unseal(line)["revision"])
-            except (ValueError, KeyError):
+                return int(parse_line(line)[0].revision)
+            except ValueError:
                 continue
     return 0

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mgov.store import history
 from mgov.store.base import Change
 from mgov.store.codec import etag
-from mgov.store.folder import drop_temp, open_folder, read_at, read_file, replace, temp_of, write_temp
+from mgov.store.folder import close, drop_temp, open_folder, read_at, read_file, replace, temp_of, write_temp
 from mgov.store.layout import Place
 from mgov.store.log import to_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mgov.store.root import Root
+
+FEW_FILES = 8                                   # up to here, threads cost more than their flushes save
+FLUSH_THREADS = 8
 
 
 class FileChange(NamedTuple):
@@ -66,9 +69,14 @@ class Plan(NamedTuple):
         """The revision of the last log line."""
         return int(self.lines[-1][0].revision)
 
-    def log_lines(self) -> bytes:
-        """All log lines, ready to append."""
-        return b"".join(to_line(change, mark) for change, mark in self.lines)
+    @property
+    def rewrites(self) -> list[FileChange]:
+        """The files that change, each once."""
+        return [change for change in self.files if change.is_rewrite]
+
+    def log_lines(self, after: int = 0) -> bytes:
+        """The log lines behind revision `after`, ready to append."""
+        return b"".join(to_line(change, mark) for change, mark in self.lines if int(change.revision) > after)
 
     def to_fields(self) -> dict[str, Any]:
         """The plan as it is kept in the lock file."""
@@ -87,57 +95,82 @@ class Plan(NamedTuple):
 
 
 def prepare(root: Root, plan: Plan) -> None:
-    """Keep the old copies and write every temp file, flushed; nothing that a reader sees changes."""
-    parent, folder = -1, ""
-    try:
-        for change in plan.files:
-            newest = history.newest(root, change.place)
-            if change.before is not None and (newest is None or newest.etag != change.old):
-                history.keep(root, change.place, change.revision - (1 if change.is_rewrite else 0), change.before)
-            if change.place.folder != folder:
-                if parent >= 0:
-                    os.close(parent)
-                parent, folder = open_folder(root, change.place.folder, create=True), change.place.folder
-            if change.is_rewrite and change.after is not None:
-                write_temp(root, parent, change.place.name, change.after, is_durable=True)
-    finally:
-        if parent >= 0:
-            os.close(parent)
-
-
-def apply(root: Root, plan: Plan) -> None:
-    """Put every file in its place, flush each folder once, keep the new copies. Can be repeated."""
-    for folder in dict.fromkeys(change.place.folder for change in plan.files):
-        parent = open_folder(root, folder, create=True)
-        try:
-            for change in plan.files:
-                if change.place.folder == folder and change.is_rewrite:
-                    _put(parent, change)
-            os.fsync(parent)
-        finally:
-            os.close(parent)
+    """Keep the old copies, write the new ones and every temp file, flushed; nothing that a reader sees changes."""
     for change in plan.files:
-        if change.is_rewrite:
-            data = change.after if not change.after_etag else read_file(root, *change.place)
-            history.keep(root, change.place, change.revision, data)
+        newest = history.newest(root, change.place)
+        if change.before is not None and (newest is None or newest.etag != change.old):
+            history.keep(root, change.place, change.revision - (1 if change.is_rewrite else 0), change.before)
+    for change in plan.rewrites:
+        history.stage(root, change.place, change.after)
+    parents = {folder: open_folder(root, folder, create=True) for folder in _folders(plan.rewrites)}
+
+    def write(change: FileChange) -> None:
+        if change.after is not None:
+            write_temp(root, parents[change.place.folder], change.place.name, change.after, is_durable=True)
+
+    try:
+        if len(plan.rewrites) <= FEW_FILES:
+            for change in plan.rewrites:
+                write(change)
+        else:
+            _in_threads(write, plan.rewrites)
+    finally:
+        for parent in parents.values():
+            close(parent)
+
+
+def _in_threads(write: Any, changes: Sequence[FileChange]) -> None:
+    # One flush after the other waits for the disk each time; together they share its writes.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(FLUSH_THREADS) as threads:
+        for _ in threads.map(write, changes):
+            pass
+
+
+def put(root: Root, plan: Plan) -> None:
+    """Put every file in its place. A file that is neither as planned before nor after is left as it is."""
+    for folder in _folders(plan.rewrites):
+        parent = open_folder(root, folder)
+        try:
+            for change in plan.rewrites:
+                if change.place.folder == folder and etag(read_at(parent, change.place.name)) == change.old:
+                    _put(parent, change)
+        finally:
+            close(parent)
 
 
 def _put(parent: int, change: FileChange) -> None:
-    name = change.place.name
-    try:
-        if change.new == history.GONE:
-            os.unlink(name, dir_fd=parent)
-        else:
-            replace(parent, name)
-    except FileNotFoundError:
-        # A dead holder came this far; `can_finish` saw the new bytes in place.
-        if not change.after_etag:
-            raise
+    if change.new == history.GONE:
+        os.unlink(change.place.name, dir_fd=parent)
+    else:
+        replace(parent, change.place.name)
+
+
+def settle(root: Root, plan: Plan) -> None:
+    """Flush each folder once, then name the copies of what is in place. Can be repeated."""
+    for folder in _folders(plan.rewrites):
+        parent = open_folder(root, folder)
+        try:
+            os.fsync(parent)
+        finally:
+            close(parent)
+    for change in plan.rewrites:
+        history.publish(root, change.place, change.revision, change.new)
+
+
+def _folders(changes: Iterable[FileChange]) -> list[str]:
+    return list(dict.fromkeys(change.place.folder for change in changes))
+
+
+def changed_by_others(root: Root, plan: Plan) -> list[str]:
+    """The paths of files that are no longer what the plan was made from."""
+    return [c.place.path for c in plan.rewrites if etag(read_file(root, *c.place)) != c.old]
 
 
 def can_finish(root: Root, plan: Plan) -> bool:
     """Whether every file is new already, or is old with its whole new text in the temp file."""
-    return all(_can_finish(root, change) for change in plan.files)
+    return all(_can_finish(root, change) for change in plan.rewrites)
 
 
 def _can_finish(root: Root, change: FileChange) -> bool:
@@ -152,7 +185,7 @@ def _can_finish(root: Root, change: FileChange) -> bool:
 
 def undo(root: Root, plan: Plan) -> bool:
     """Bring back every old file and drop the temp files; False when an old text could not be brought back."""
-    outcomes = [_undo(root, change) for change in plan.files]
+    outcomes = [_undo(root, change) for change in reversed(plan.files)]
     return all(outcomes)
 
 
@@ -165,23 +198,26 @@ def _undo(root: Root, change: FileChange) -> bool:
     try:
         drop_temp(parent, name)
         history.forget(root, change.place, change.revision, change.new)
-        current = etag(read_at(parent, name))
-        if not change.is_rewrite or current != change.new:
-            return True
-        if change.old == history.GONE:
-            os.unlink(name, dir_fd=parent)
-        else:
-            before = change.before if change.before is not None else _old_copy(root, change)
-            if before is None:
-                return False
-            write_temp(root, parent, name, before, is_durable=True)
-            replace(parent, name)
-        os.fsync(parent)
+        if change.is_rewrite and etag(read_at(parent, name)) == change.new:
+            return _bring_back(root, parent, change)
         return True
     except OSError:
         return False
     finally:
-        os.close(parent)
+        close(parent)
+
+
+def _bring_back(root: Root, parent: int, change: FileChange) -> bool:
+    if change.old == history.GONE:
+        os.unlink(change.place.name, dir_fd=parent)
+    else:
+        before = change.before if change.before is not None else _old_copy(root, change)
+        if before is None:
+            return False
+        write_temp(root, parent, change.place.name, before, is_durable=True)
+        replace(parent, change.place.name)
+    os.fsync(parent)
+    return True
 
 
 def _old_copy(root: Root, change: FileChange) -> bytes | None:

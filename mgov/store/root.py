@@ -25,6 +25,7 @@ _DENIED = {
     errno.EPERM: "not permitted",
     errno.EROFS: "the file system is read-only",
     errno.ELOOP: "a symbolic link stands where mgov keeps a file",
+    errno.ENODEV: "a pipe or device stands where mgov keeps a file",
 }
 
 
@@ -37,6 +38,7 @@ class Root(NamedTuple):
     group: int
     is_shared: bool
     is_own: bool
+    descriptor: int = -1                        # the folder itself, while a lock is held on it
 
     @property
     def file_mode(self) -> int:
@@ -70,7 +72,7 @@ def locate(named: "str | None", environ: "Mapping[str, str]") -> "str | None":
         return chosen
     try:
         folder = os.getcwd()
-    except FileNotFoundError:
+    except OSError:
         return None
     while True:
         candidate = os.path.join(folder, FOLDER)
@@ -96,14 +98,20 @@ def open_root(path: str) -> Root:
         raise NotAStore(f"{shown} is not a folder", hint=INIT_HINT)
     if info.st_mode & stat.S_IWOTH:
         raise StoreDenied(f"{shown} is writable by everyone", hint=f"chmod o-w {shown}")
-    store_id = _read_mark(path, shown)
+    store_id = _read_mark(os.path.join(path, MARK), -1, path, shown)
     me = os.geteuid()
     return Root(path, store_id, info.st_uid, info.st_gid, bool(info.st_mode & stat.S_IWGRP), info.st_uid == me)
 
 
-def _read_mark(path: str, shown: str) -> str:
+def read_mark(root: Root) -> str:
+    """The id of the store in the folder that `root` is bound to."""
+    return _read_mark(MARK, root.descriptor, root.path, root.path)
+
+
+def _read_mark(name: str, folder: int, path: str, shown: str) -> str:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        descriptor = os.open(os.path.join(path, MARK), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(name, flags, dir_fd=folder if folder >= 0 else None)
     except OSError as error:
         if error.errno == errno.ENOENT:
             inner = os.path.join(path, FOLDER)

@@ -1,106 +1,121 @@
 """Writing what was observed: health, heartbeats, sweeps, picks.
 
 Each document is a file of its own, replaced atomically under its family's lock, without a flush and without a log
-line: it survives a crash of the process, and a power cut may take the newest. A damaged file is moved to
-`quarantine/` before a new one takes its place.
+line: it survives a crash of the process, and a power cut may take the newest. The lock file remembers the highest
+revision given under it, so that a document that was deleted or damaged comes back with a higher one. A damaged file
+is moved to `quarantine/` before a new one takes its place.
 """
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
 
-from mgov.errors import InternalError, StoreDamaged
-from mgov.store.base import STATE_FAMILIES
+from mgov.errors import InternalError, StoreDamaged, UsageError
+from mgov.store.base import STATE_FAMILIES, check_expected
 from mgov.store.codec import pack, unpack
-from mgov.store.commit import check_expected, refuse_foreign, signals_held
-from mgov.store.folder import drop_temp, open_folder, replace, write_temp
+from mgov.store.folder import close, drop_temp, open_folder, read_file, replace, write_temp
 from mgov.store.layout import QUARANTINE, Place, lock_of, place_of
 from mgov.store.lock import Lock
 from mgov.store.root import translate
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mgov.store.base import Write
     from mgov.store.files import FilesStore
+    from mgov.store.root import Root
 
 
-def write_state(store: FilesStore, writes: Sequence[Write]) -> list[str]:
+def write_state(store: "FilesStore", writes: "Sequence[Write]") -> list[str]:
     """Apply state writes; those under one lock are checked together before the first of them is written."""
     if any(write.key.partition("/")[0] not in STATE_FAMILIES for write in writes):
         raise InternalError("a batch holds both intent and state")
-    refuse_foreign(store)
+    store.refuse_foreign()
     by_lock: dict[str, list[Write]] = {}
     for write in writes:
         by_lock.setdefault(lock_of(write.key), []).append(write)
     revisions: dict[str, str] = {}
     for name, group in by_lock.items():
-        with signals_held(), Lock(store.root, name, clock=store.clock, wait_s=store.lock_wait_s):
-            current = {write.key: _revision(store, write.key) for write in group}
-            for write in group:
-                check_expected(write, str(current[write.key]) if current[write.key] else None)
-            for write in group:
-                revisions[write.key] = _put(store, write, current[write.key] + 1)
+        with Lock(store.root, name, clock=store.clock, wait_s=store.lock_wait_s) as lock:
+            try:
+                _write_group(store, lock, group, revisions)
+            except OSError as error:
+                raise translate(error, f"cannot write to {store.location}") from error
     return [revisions[write.key] for write in writes]
 
 
-def _revision(store: FilesStore, key: str) -> int:
+def _write_group(store: "FilesStore", lock: Lock, group: "list[Write]", revisions: dict[str, str]) -> None:
+    highest = int(lock.read().get("revision", 0))
+    current = {write.key: _revision(store, lock.root, write.key) for write in group}
+    for write in group:
+        check_expected(write, str(current[write.key]) if current[write.key] else None)
+    highest = max(highest, *current.values())
+    ready = [(write, _to_bytes(store, write, highest + place)) for place, write in enumerate(group, 1)]
+    lock.note({"revision": highest + len(group)})
+    for place, (write, data) in enumerate(ready, 1):
+        try:
+            _put(lock.root, place_of(write.key), data)
+        except OSError as error:
+            raise translate(error, f"cannot write {store.location}/{place_of(write.key).path}") from error
+        revisions[write.key] = str(highest + place) if data is not None else ""
+
+
+def _revision(store: "FilesStore", root: "Root", key: str) -> int:
     place = place_of(key)
-    data = store.read_place(place)
+    data = read_file(root, place.folder, place.name)
     if data is None:
         return 0
     try:
         entry = unpack(data, place.path).get(key)
     except StoreDamaged as error:
-        set_aside(store, place)
+        set_aside(root, place)
         store.warn(f"{error.message}; it was set aside in {QUARANTINE}/")
         return 0
     return int(entry["revision"]) if entry is not None else 0
 
 
-def _put(store: FilesStore, write: Write, revision: int) -> str:
-    place = place_of(write.key)
+def _to_bytes(store: "FilesStore", write: "Write", revision: int) -> "bytes | None":
+    if write.value is None:
+        return None
+    entry = {"revision": revision, "value": write.value}
+    if write.ttl_s is not None:
+        entry["expires_at"] = store.clock.now() + write.ttl_s
     try:
-        parent = open_folder(store.root, place.folder, create=True)
-        try:
-            if write.value is None:
+        return pack(write.key.partition("/")[0], {write.key: entry})
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UsageError(f"{write.key} cannot be stored: {error}") from None
+
+
+def _put(root: "Root", place: Place, data: "bytes | None") -> None:
+    parent = open_folder(root, place.folder, create=True)
+    try:
+        if data is None:
+            try:
                 os.unlink(place.name, dir_fd=parent)
-                return ""
-            entry = {"revision": revision, "value": write.value}
-            if write.ttl_s is not None:
-                entry["expires_at"] = store.clock.now() + write.ttl_s
-            data = pack(write.key.partition("/")[0], {write.key: entry})
-            write_temp(store.root, parent, place.name, data, is_durable=False)
-            try:
-                replace(parent, place.name)
-            except OSError:
-                drop_temp(parent, place.name)
-                raise
-            return str(revision)
-        finally:
-            os.close(parent)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise translate(error, f"cannot write {store.location}/{place.path}") from error
-
-
-def set_aside(store: FilesStore, place: Place) -> str:
-    """Move a damaged file to the quarantine under a name that is free; return its new path, relative to the root."""
-    try:
-        source = open_folder(store.root, place.folder)
+            except FileNotFoundError:
+                pass
+            return
+        write_temp(root, parent, place.name, data, is_durable=False)
         try:
-            target = open_folder(store.root, QUARANTINE, create=True)
-            try:
-                taken = set(os.listdir(target))
-                stem = place.path.replace("/", "_")
-                name = next(n for n in (f"{stem}.{i}" for i in range(1, len(taken) + 2)) if n not in taken)
-                os.rename(place.name, name, src_dir_fd=source, dst_dir_fd=target)
-                return f"{QUARANTINE}/{name}"
-            finally:
-                os.close(target)
+            replace(parent, place.name)
+        except OSError:
+            drop_temp(parent, place.name)
+            raise
+    finally:
+        close(parent)
+
+
+def set_aside(root: "Root", place: Place) -> str:
+    """Move a damaged file to the quarantine under a name that is free; return its new path, relative to the root."""
+    source = open_folder(root, place.folder)
+    try:
+        target = open_folder(root, QUARANTINE, create=True)
+        try:
+            taken = set(os.listdir(target))
+            stem = place.path.replace("/", "_")
+            name = next(n for n in (f"{stem}.{i}" for i in range(1, len(taken) + 2)) if n not in taken)
+            os.rename(place.name, name, src_dir_fd=source, dst_dir_fd=target)
+            return f"{QUARANTINE}/{name}"
         finally:
-            os.close(source)
-    except OSError as error:
-        raise translate(error, f"cannot set {store.location}/{place.path} aside") from error
+            close(target)
+    finally:
+        close(source)

@@ -1,0 +1,166 @@
+"""Looking at every file of a store, to say what is wrong with it and what to do. Reads only, and takes no lock."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from mgov.errors import StoreDamaged, StoreError
+from mgov.model.names import is_name
+from mgov.store import definitions, history
+from mgov.store.codec import unpack
+from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file
+from mgov.store.layout import HISTORY, INSTANCES, SERVICES, STATE, Place
+from mgov.store.log import Log, parse_line
+from mgov.store.root import translate
+from mgov.store.vanished import vanished
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mgov.store.files import FilesStore
+    from mgov.store.root import Root
+
+REPAIR = "mgov store repair"
+STATE_PLACES = ("health", "pick")
+
+
+class Finding(NamedTuple):
+    """One thing that is not as it should be: where (relative to the store), what, and the command or act that mends
+    it. `is_note` marks what does no harm and is only worth knowing.
+    """
+
+    path: str
+    problem: str
+    remedy: str
+    is_note: bool = False
+
+
+def check(store: FilesStore) -> list[Finding]:
+    """Everything that is wrong with the store's files, in the order of their paths; [] for a sound store."""
+    root = store.root
+    files = [*_in_folder(root, SERVICES, ".toml"), *_in_machine_files(root)]
+    return sorted([*files, *_in_history(root), *_in_log(root), *_lost(root)])
+
+
+def _listing(root: Root, folder: str) -> list[str]:
+    try:
+        parent = open_folder(root, folder)
+    except FileNotFoundError:
+        return []
+    try:
+        return sorted(os.listdir(parent))
+    finally:
+        close(parent)
+
+
+def _entries(root: Root, folder: str, suffix: str) -> Iterator[str | Finding]:
+    """The names of mgov's own files in a folder, and a finding for everything else that lies there."""
+    try:
+        names = _listing(root, folder)
+    except OSError as error:
+        yield Finding(folder, translate(error, "it cannot be listed").message, "give it back its folder and mode")
+        return
+    for name in names:
+        stem = name.removesuffix(suffix)
+        if name.endswith(suffix) and is_name(stem):
+            yield name
+        elif name.startswith(".") and name.endswith(TEMP_SUFFIX):
+            yield Finding(f"{folder}/{name}", "a writer that died left it behind", REPAIR)
+        else:
+            yield Finding(f"{folder}/{name}", "it is no file of mgov's and is passed over", "remove it", is_note=True)
+
+
+def _problem(root: Root, place: Place) -> Finding | None:
+    try:
+        data = read_file(root, place.folder, place.name)
+        if data is None:
+            return None
+        if place.is_toml:
+            definitions.read(root, place.name.removesuffix(".toml"), data)
+        else:
+            unpack(data, place.path)
+    except StoreError as error:
+        remedy = REPAIR if isinstance(error, StoreDamaged) else error.hint or REPAIR
+        return Finding(place.path, error.message, remedy)
+    except OSError as error:
+        failure = translate(error, f"{place.path} cannot be read")
+        return Finding(place.path, failure.message, REPAIR if isinstance(failure, StoreDamaged) else "mend its mode")
+    return None
+
+
+def _in_folder(root: Root, folder: str, suffix: str) -> Iterator[Finding]:
+    for entry in _entries(root, folder, suffix):
+        if isinstance(entry, Finding):
+            yield entry
+        elif problem := _problem(root, Place(folder, entry)):
+            yield problem
+
+
+def _in_machine_files(root: Root) -> Iterator[Finding]:
+    yield from _in_folder(root, INSTANCES, ".json")
+    for folder in state_folders(root):
+        yield from _in_folder(root, folder, ".json")
+    if problem := _problem(root, Place(STATE, "sweep.json")):
+        yield problem
+
+
+def state_folders(root: Root) -> list[str]:
+    """The folders that hold state documents."""
+    beats = f"{STATE}/heartbeat"
+    return [*(f"{STATE}/{family}" for family in STATE_PLACES), *(f"{beats}/{n}" for n in _names(root, beats))]
+
+
+def _names(root: Root, folder: str) -> list[str]:
+    try:
+        return [name for name in _listing(root, folder) if is_name(name)]
+    except OSError:
+        return []
+
+
+def _in_history(root: Root) -> Iterator[Finding]:
+    for folder in (SERVICES, INSTANCES):
+        for name in _names(root, f"{HISTORY}/{folder}"):
+            place = Place(folder, f"{name}.{'toml' if folder == SERVICES else 'json'}")
+            for copy in history.copies(root, place):
+                try:
+                    is_whole = copy.etag == history.GONE or history.load(root, place, copy) is not None
+                except OSError:
+                    is_whole = False
+                if not is_whole:
+                    yield Finding(f"{place.history}/{copy.name}", "this kept copy is not whole", REPAIR)
+
+
+def _in_log(root: Root) -> Iterator[Finding]:
+    floor = 0
+    for name in Log(root).files():
+        try:
+            data = read_file(root, "", name) or b""
+        except OSError as error:
+            yield Finding(name, translate(error, "it cannot be read").message, REPAIR)
+            continue
+        for number, line in enumerate(data.splitlines(keepends=True), 1):
+            problem, floor = _judge_line(line, floor)
+            if problem:
+                yield Finding(f"{name}:{number}", problem, REPAIR)
+
+
+def _judge_line(line: bytes, floor: int) -> tuple[str, int]:
+    if not line.endswith(b"\n"):
+        return "a writer that died left half a line", floor
+    try:
+        revision = int(parse_line(line)[0].revision)
+    except ValueError as error:
+        return f"the line is damaged: {error}", floor
+    if revision == floor:
+        return f"revision {revision} stands there twice", floor
+    if revision < floor:
+        return f"revision {revision} stands behind {floor}", floor
+    return "", revision
+
+
+def _lost(root: Root) -> Iterator[Finding]:
+    for name in vanished(root)[0]:
+        yield Finding(f"{SERVICES}/{name}.toml", "the file vanished without mgov", f"{REPAIR}, or: mgov accept {name}")
+    for name in vanished(root, INSTANCES)[0]:
+        yield Finding(f"{INSTANCES}/{name}.json", "the file vanished without mgov", REPAIR)
