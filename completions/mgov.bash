@@ -4,9 +4,106 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export maintenance prune stats health init demo store accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
+        ;;
+    'register')
+        options='--version --title --description --owner --domain --tier --tag --depends-on --datastore --api --schema --meta --id --region --zone --weight --health --check-interval --check-timeout --ttl --replace --create-only --expect-rev --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--version= --title= --description= --owner= --domain= --tier= --tag= --depends-on=@services --datastore= --api=@files --schema=@files --meta= --id= --region= --zone= --weight= --health= --check-interval= --check-timeout= --ttl= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'deregister')
+        options='--all --drain --missing-ok --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--drain= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'heartbeat')
+        options='--status --note -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--status= --note= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'services')
+        options='--tag --owner --search -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--tag= --owner= --search= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'instances')
+        options='--tag --status --region -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--tag= --status= --region= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'show')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'discover')
+        options='--all --tag --region --zone --version --meta --pick --key --limit --no-check --max-age --wait --watch --interval -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--tag= --region= --zone= --version= --meta= --pick=random,round-robin,weighted,least-latency,p2c,hash --key= --limit= --max-age= --wait= --interval= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name,url,hostport,env,srv,hosts,file-sd --output=table,wide,plain,json,jsonl,csv,name,url,hostport,env,srv,hosts,file-sd --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'apply')
+        options='-f --file --scope --prune --dry-run -m --message -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-f=@files --file=@files --scope= -m= --message= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'diff')
+        options='-f --file --scope --prune -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-f=@files --file=@files --scope= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'export')
+        options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=toml,json --output=toml,json --color=auto,always,never --deadline='
+        kinds='@services...'
+        ;;
+    'maintenance')
+        options='--until --reason --off -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--until= --reason= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'prune')
+        options='--older-than --force --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--older-than= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'stats')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'health')
+        options='--timeout --concurrency --watch --interval --count -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--timeout= --concurrency= --interval= --count= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services...'
+        ;;
+    'init')
+        options='--shared -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@files'
+        ;;
+    'demo')
+        options='--fast --keep -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=text --output=text --color=auto,always,never --deadline='
+        ;;
+    'store')
+        commands='info check repair'
+        options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
+        ;;
+    'store info')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'store check')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'store repair')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'accept')
+        options='--all -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services...'
         ;;
     'completion')
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'

@@ -21,7 +21,7 @@ from mgov.store.root import INIT_HINT, locate, open_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from mgov.clock import Clock
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from mgov.governance.manifests import Manifests
     from mgov.governance.monitor import Monitor
     from mgov.governance.registry import Registry
-    from mgov.store.base import Store
+    from mgov.store.repair import Action, Finding
 
 
 class Platform:
     """A store's components. Each is made when it is first asked for, so that a command pays for what it uses."""
 
-    def __init__(self, store: "Store", clock: "Clock", draw: "Callable[[], float]") -> None:
+    def __init__(self, store: FilesStore, clock: "Clock", draw: "Callable[[], float]") -> None:
         self.store = store
         self.clock = clock
         self._draw = draw
@@ -57,8 +57,8 @@ class Platform:
         """The platform over the store at `path`; without one, MGOV_STORE's or the nearest `.mgov` upwards.
 
         `actor` is who the history names [MGOV_ACTOR, the CI's, user@host]; `warn` is told what a person should know
-        [warnings.warn]; `lock_wait_s` bounds the wait for another writer. Raise NotAStore where there is no store; it is never made
-        here (see `Platform.create`).
+        [warnings.warn]; `lock_wait_s` bounds the wait for another writer. Raise NotAStore where there is no store; it
+        is never made here (see `Platform.create`).
         """
         found = locate(os.fspath(path) if path is not None else None, os.environ)
         if found is None:
@@ -114,6 +114,24 @@ class Platform:
 
             self._manifests = Manifests(self.store, self.clock)
         return self._manifests
+
+    def check(self) -> "list[Finding]":
+        """What is wrong with the store's files; nothing is changed."""
+        from mgov.store.repair import check
+
+        return check(self.store)
+
+    def repair(self) -> "list[Action]":
+        """Set damaged files aside and put the last good copies in their place; what was done."""
+        from mgov.store.repair import repair
+
+        return repair(self.store)
+
+    def accept(self, names: "Sequence[str] | None" = None) -> list[str]:
+        """Take hand edits that look like damage as meant, of all services without `names`; those it was true of."""
+        from mgov.store.repair import accept
+
+        return accept(self.store, names)
 
     def close(self) -> None:
         """Let go of the store; a closed platform is not used again."""

@@ -1,0 +1,53 @@
+"""Child processes: started, and never left behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mgov.errors import RemoteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+END_WAIT_S = 5.0
+
+
+def python(*args: str) -> list[str]:
+    """The command line of this very interpreter."""
+    return [sys.executable, *args]
+
+
+def run(argv: Sequence[str], *, environ: Mapping[str, str]) -> int:
+    """Run a command on our own standard streams and return its exit status."""
+    return subprocess.run(argv, env=dict(environ), check=False).returncode
+
+
+@contextmanager
+def serving(argv: Sequence[str], *, folder: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a server for the time of the block: (its process, the first line it prints). It is ended on the way out.
+
+    Raise RemoteError when it ends before it prints anything.
+    """
+    process = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        line = process.stdout.readline() if process.stdout is not None else ""
+        if not line:
+            raise RemoteError(f"{argv[0]} ended with {process.wait()} before it served anything")
+        yield process, line
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process that we started: SIGTERM, and SIGKILL where it does not obey within five seconds."""
+    process.terminate()
+    try:
+        process.wait(END_WAIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
