@@ -1,12 +1,13 @@
 """TOML 1.0, read with the standard library's parser behind limits, and written by tomli_w.
 
 The parser is quadratic in the parts of a dotted key and recursive in nesting, so both are bounded before it starts.
+It is imported, and the patterns below are compiled, where they are first needed: a command that reads only what was
+parsed before pays for neither.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from mgov.formats.malformed import Malformed, decode
@@ -15,12 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_DOTTED_PARTS = 64
-_KEY_PART = re.compile(r"[A-Za-z0-9_\"' \t-]+")
-_NESTED = re.compile(r"(?:[\[{]\s*){200}")
-_QUOTED = re.compile(
-    r'"""(?:[^\\]|\\.)*?"{3,5}|"(?:[^"\\\n]|\\.)*"' r"|'''.*?'{3,5}|'[^'\n]*'" r"|#[^\n]*", re.DOTALL
-)
-_AT = re.compile(r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$", re.DOTALL)
+_KEY_PART = r"[A-Za-z0-9_\"' \t-]+"
+_NESTED = r"(?:[\[{]\s*){200}"
+_QUOTED = r'"""(?:[^\\]|\\.)*?"{3,5}|"(?:[^"\\\n]|\\.)*"' r"|'''.*?'{3,5}|'[^'\n]*'" r"|#[^\n]*"
+_AT = r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$"
 
 
 def parse(data: bytes, *, max_bytes: int) -> dict[str, Any]:
@@ -29,6 +28,8 @@ def parse(data: bytes, *, max_bytes: int) -> dict[str, Any]:
         raise Malformed(f"it has {len(data)} bytes, at most {max_bytes} are read")
     text = decode(data)
     _refuse_costly(text)
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -40,14 +41,14 @@ def parse(data: bytes, *, max_bytes: int) -> dict[str, Any]:
 
 
 def _refuse_costly(text: str) -> None:
-    if not _NESTED.search(text) and all(line.count(".") < MAX_DOTTED_PARTS for line in text.split("\n")):
+    if text.count("[") + text.count("{") < 200 and all(line.count(".") < MAX_DOTTED_PARTS for line in text.split("\n")):
         return
     # Only keys and brackets cost; a text in quotes or a comment may hold any number of dots and brackets.
-    bare = _QUOTED.sub(lambda found: "x" + "\n" * found[0].count("\n"), text)
+    bare = re.sub(_QUOTED, lambda found: "x" + "\n" * found[0].count("\n"), text, flags=re.DOTALL)
     for number, line in enumerate(bare.split("\n"), 1):
         if line.count(".") >= MAX_DOTTED_PARTS and _longest_run(line) >= MAX_DOTTED_PARTS:
             raise Malformed(f"a key has more than {MAX_DOTTED_PARTS} dotted parts", number, 1)
-    if nested := _NESTED.search(bare):
+    if nested := re.search(_NESTED, bare):
         raise Malformed("it is nested too deeply", bare.count("\n", 0, nested.start()) + 1)
 
 
@@ -70,13 +71,13 @@ def without_none(value: Any) -> Any:
 def _longest_run(line: str) -> int:
     longest = run = 0
     for part in line.split("."):
-        run = run + 1 if _KEY_PART.fullmatch(part) else 0
+        run = run + 1 if re.fullmatch(_KEY_PART, part) else 0
         longest = max(longest, run)
     return longest
 
 
 def _placed(message: str, text: str) -> Malformed:
-    found = _AT.match(message)
+    found = re.match(_AT, message, re.DOTALL)
     if not found:
         return Malformed(message)
     what = found["what"][:1].lower() + found["what"][1:]

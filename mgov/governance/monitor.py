@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgov.errors import NotFound
 from mgov.governance.fleet import Look, Member, all_members, looks_in, members_of
-from mgov.governance.registry import suggest_service
 from mgov.model.health import (
     DEFAULT_TIMEOUT_S,
     MAINTENANCE,
@@ -141,6 +140,8 @@ class Monitor:
         check_name(pattern)
         members = members_of(self._store, pattern, now=now)
         if not members and self._store.read(f"service/{pattern}") is None:
+            from mgov.governance.registry import suggest_service
+
             raise NotFound(f"no service {pattern}", hint=suggest_service(self._store, pattern))
         return members
 

@@ -13,7 +13,6 @@ from mgov.governance.heartbeats import beat
 from mgov.model.health import HEALTHY, STATUSES, UNHEALTHY
 from mgov.model.instance import Instance, Maintenance, from_value, instance_key, to_value
 from mgov.model.names import check_name, is_glob, matches, suggest
-from mgov.model.registration import Registration, merge_instance, merge_service
 from mgov.model.service import Service, parse_service, service_key, to_table
 from mgov.store.base import ABSENT, Write, update
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mgov.clock import Clock
+    from mgov.model.registration import Registration
     from mgov.store.base import Document, Store
 
 HELD_SHARE = 0.15
@@ -88,6 +88,8 @@ class Registry:
         Fields that are not given keep their value, unless `replace`. `create_only` and `expect_revision` speak of the
         instance when there is one, else of the service: Conflict when it is not so. UsageError on a bad value.
         """
+        from mgov.model.registration import Registration, merge_service
+
         given = fields or Registration()
         check_name(name)
         document = self._read_service(name)
@@ -291,6 +293,8 @@ class Registry:
     ) -> Instance | None:
         if not given.names_instance(url):
             return None
+        from mgov.model.registration import merge_instance
+
         wanted = given.instance_id(url)
         document = self._store.read(instance_key(name, wanted)) if wanted else None
         before = from_value(name, wanted, document.value) if document is not None else None

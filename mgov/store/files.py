@@ -126,9 +126,11 @@ class FilesStore:
                 return [
                     place_of(f"heartbeat/{service}/{name}")
                     for service in services
-                    for name in _by_key(names_in(self.root, f"{STATE}/heartbeat/{service}", ".json"))
+                    for name in names_in(self.root, f"{STATE}/heartbeat/{service}", ".json")
+                    if is_name(name)
                 ]
-            return [place_of(f"{family}/{name}") for name in _by_key(names_in(self.root, f"{STATE}/{family}", ".json"))]
+            found = names_in(self.root, f"{STATE}/{family}", ".json")
+            return [place_of(f"{family}/{name}") for name in found if is_name(name)]
         except OSError as error:
             raise translate(error, f"cannot list {family} in {self.root.path}") from error
 

@@ -10,7 +10,7 @@ Every part of a key is checked to be a name before it becomes a path.
 
 from zlib import crc32
 
-from mgov.errors import InternalError
+from mgov.errors import InternalError, InvalidName
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
 
@@ -59,7 +59,9 @@ def place_of(key: str) -> Place:
         return Place(f"{STATE}/{family}", f"{names[0]}.json")
     if key == "sweep":
         return Place(STATE, "sweep.json")
-    raise InternalError(f"{key!r} is not a key of this store")
+    if family in ("service", "instance", "maintenance", "heartbeat", "health", "pick"):
+        raise InvalidName(f"{key[:80]!r} is not a key: a name cannot hold '/'")
+    raise InternalError(f"{key[:80]!r} is not a key of this store")
 
 
 def lock_of(key: str) -> str:

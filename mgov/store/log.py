@@ -90,14 +90,14 @@ class Log:
         """The bytes of the current file; 0 where there is none, -1 where that cannot be told."""
         try:
             descriptor = self._open(os.O_RDONLY)
+            try:
+                return os.fstat(descriptor).st_size
+            finally:
+                close(descriptor)
         except FileNotFoundError:
             return 0
         except OSError:
             return -1
-        try:
-            return os.fstat(descriptor).st_size
-        finally:
-            close(descriptor)
 
     def read(self, after: str | None, warn: Callable[[str], None]) -> Iterator[Change]:
         """The changes after revision `after`, oldest first; raise Compacted where they are no longer kept."""

@@ -8,14 +8,14 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from signal import SIG_BLOCK, SIG_SETMASK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
+    from signal import SIG_BLOCK, SIG_SETMASK, SIGALRM, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
 
     Mask = set[int]
 else:
     # signal's own module imports enum, and threading much else: a hot verb that writes cannot afford them.
-    from _signal import SIG_BLOCK, SIG_SETMASK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
+    from _signal import SIG_BLOCK, SIG_SETMASK, SIGALRM, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
 
-HELD_BACK = (SIGINT, SIGTERM, SIGHUP)
+HELD_BACK = (SIGALRM, SIGHUP, SIGINT, SIGTERM)
 
 
 def hold() -> "Mask | None":
