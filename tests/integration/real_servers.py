@@ -1,0 +1,112 @@
+"""Servers as Debian packages them, each started by a test on a free port with its data in the test's folder."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port};
+    location = /health {{ return 200 "ok\\n"; }}
+  }}
+}}
+"""
+
+
+class Kind(NamedTuple):
+    """One sort of server: its program, how an instance's URL begins, its real check, and its command line."""
+
+    program: str
+    protocol: str
+    check: str
+    reason: str
+    arguments: Callable[[Path, int], list[str]]
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _nginx(folder: Path, port: int) -> list[str]:
+    config = folder / "nginx.conf"
+    config.write_text(NGINX.format(folder=folder, port=port))
+    return ["-e", f"{folder}/error.log", "-c", str(config)]
+
+
+def _etcd(folder: Path, port: int) -> list[str]:
+    client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{free_port()}"
+    return [
+        f"--data-dir={folder}/data", f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",
+    ]  # fmt: skip
+
+
+def _prometheus(folder: Path, port: int) -> list[str]:
+    config = folder / "prometheus.yml"
+    config.write_text("scrape_configs: []\n")
+    return [
+        f"--config.file={config}", f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}",
+    ]  # fmt: skip
+
+
+def _redis(folder: Path, port: int) -> list[str]:
+    return ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", "", "--appendonly", "no"]
+
+
+KINDS = {
+    "nginx": Kind("nginx", "http", "/health", "HTTP 200 OK", _nginx),
+    "etcd": Kind("etcd", "http", "/health", "HTTP 200 OK", _etcd),
+    "prometheus": Kind("prometheus", "http", "/-/healthy", "HTTP 200 OK", _prometheus),
+    "redis": Kind("redis-server", "redis", "tcp", "connected", _redis),
+}
+
+
+class Server:
+    """One real server that may be killed and started again where it was."""
+
+    def __init__(self, kind: Kind, program: str, folder: Path) -> None:
+        self._kind = kind
+        self._program = program
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        folder.mkdir()
+
+    @property
+    def url(self) -> str:
+        """Where it is, as an instance is registered."""
+        return f"{self._kind.protocol}://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it; whoever uses it waits until it answers."""
+        with open(os.path.join(self._folder, "server.log"), "ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, *self._kind.arguments(self._folder, self.port)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """End it as a crash does; when this returns nobody listens on its port."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None

@@ -1,0 +1,140 @@
+"""Four servers of the real world, with the check that each really has: seen well, seen to go, seen to come back."""
+
+import contextlib
+import json
+import subprocess
+
+import pytest
+from real_servers import KINDS, Server
+
+from mgov.errors import NO, OK, NoneHealthy
+
+pytestmark = pytest.mark.slow
+
+DEADLINE = "60s"
+
+
+@pytest.fixture
+def mgov(mgov_process, tmp_path):
+    """`mgov("health", "-o", "json")`: a whole process over the test's own store; (status, stdout, stderr)."""
+
+    def call(*argv):
+        process = mgov_process(*argv, "--store", str(tmp_path / "store"), "--deadline", DEADLINE)
+        out, err = process.communicate()
+        return process.returncode, out, err
+
+    assert call("init", str(tmp_path / "store"))[0] == OK
+    return call
+
+
+@pytest.fixture
+def serve(tmp_path, require):
+    """Start a server of a kind; it is killed when the test ends."""
+    with contextlib.ExitStack() as stack:
+
+        def start(kind):
+            server = Server(KINDS[kind], require(KINDS[kind].program), tmp_path / kind)
+            stack.callback(server.kill)
+            server.start()
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def watch(mgov_process, tmp_path):
+    """`health NAME --watch` in a pipe."""
+
+    def start(name):
+        return mgov_process(
+            "health", name, "--watch", "--interval", "100ms", "--store", str(tmp_path / "store"),
+            "--deadline", DEADLINE,
+        )  # fmt: skip
+
+    return start
+
+
+def fields_of(line):
+    """What a line of `health --watch` says, without when."""
+    return line.rstrip("\n").split("\t")[1:]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_real_server_is_seen_well_then_gone_then_back_and_the_watch_prints_each_change(kind, serve, mgov, watch):
+    server = serve(kind)
+    id = f"127.0.0.1-{server.port}"
+    check, reason = KINDS[kind].check, KINDS[kind].reason
+    assert mgov("register", kind, server.url, "--health", check)[0] == OK
+
+    assert mgov("discover", kind, "--wait", DEADLINE, "-o", "url") == (OK, f"{server.url}\n", "")
+    status, out, _ = mgov("health", kind, "-o", "json")
+    assert (status, [(one["status"], one["reason"]) for one in json.loads(out)]) == (OK, [("healthy", reason)])
+    watching = watch(kind)
+    assert fields_of(watching.stdout.readline()) == [f"{kind}/{id}", "-", "healthy", reason]
+
+    server.kill()
+    assert fields_of(watching.stdout.readline()) == [f"{kind}/{id}", "healthy", "unhealthy", "connection refused"]
+    status, out, _ = mgov("health", kind, "--columns", "instance,status,reason")
+    assert (status, out) == (NO, f"{id}\tunhealthy\tconnection refused\n")
+    status, out, err = mgov("discover", kind, "-o", "url")
+    assert (status, out) == (NoneHealthy.exit_status, "")
+    assert f"{id} unhealthy (connection refused)" in err
+
+    server.start()
+    assert mgov("discover", kind, "--wait", DEADLINE, "-o", "url") == (OK, f"{server.url}\n", "")
+    assert fields_of(watching.stdout.readline()) == [f"{kind}/{id}", "unhealthy", "healthy", reason]
+    assert mgov("health", kind)[0] == OK
+    watching.send_signal(2)
+    assert watching.wait() == 130
+    assert watching.stderr.read() == ""
+
+
+def test_one_sweep_tells_the_server_that_was_killed_from_those_that_were_not(serve, mgov):
+    servers = {kind: serve(kind) for kind in KINDS}
+    for kind, server in servers.items():
+        mgov("register", kind, server.url, "--health", KINDS[kind].check)
+        assert mgov("discover", kind, "--wait", DEADLINE)[0] == OK
+
+    assert mgov("health")[0] == OK
+    servers["etcd"].kill()
+    status, out, _ = mgov("health", "--columns", "service,status")
+    assert status == NO
+    assert dict(line.split("\t") for line in out.splitlines()) == {
+        "etcd": "unhealthy", "nginx": "healthy", "prometheus": "healthy", "redis": "healthy",
+    }  # fmt: skip
+    assert json.loads(mgov("stats", "-o", "json")[1])["healthy_instances"] == 3
+
+
+def test_a_script_reaches_the_very_server_that_discover_names(serve, mgov, require):
+    server = serve("nginx")
+    mgov("register", "web", server.url, "--health", "/health")
+    url = mgov("discover", "web", "--wait", DEADLINE, "--pick", "p2c", "-o", "url")[1].strip()
+    said = subprocess.run([require("curl"), "-sS", f"{url}/health"], capture_output=True, text=True, check=True)
+    assert said.stdout == "ok\n"
+
+
+def test_demo_plays_to_its_end_and_leaves_nothing_behind(mgov_process, tmp_path):
+    demo = mgov_process("demo", env={"TMPDIR": str(tmp_path)})
+    out, err = demo.communicate()
+    assert demo.returncode == OK
+    assert "healthy" in out
+    notes = err.splitlines()
+    assert [line for line in notes if "healthy" in line][:2] == ["2 of 2 healthy", "1 of 2 healthy; 1 unhealthy"]
+    assert notes[-2].startswith("mgov: no instance of users may be used: 127.0.0.1-")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_demo_ends_its_servers_and_removes_its_folder(mgov_process, tmp_path):
+    demo = mgov_process("demo", env={"TMPDIR": str(tmp_path)}, stderr=subprocess.DEVNULL, start_new_session=True)
+    urls = []
+    for line in demo.stdout:
+        urls += [word for word in line.split() if word.startswith("http://127.0.0.1:")]
+        if len(urls) == 2:
+            break
+    demo.send_signal(2)
+    demo.stdout.read()
+    assert demo.wait() == 130
+    assert list(tmp_path.iterdir()) == []
+    looking = mgov_process("health", *urls)
+    out, _ = looking.communicate()
+    assert (looking.returncode, out.count("connection refused")) == (NO, 2)
