@@ -42,13 +42,14 @@ class Column(NamedTuple):
 class View(NamedTuple):
     """An answer.
 
-    `data` is the JSON document (default: a list with one object per row). `status` is the exit status.
+    `data` is the JSON document (default: a list with one object per row). Both it and `rows` may be functions that
+    make them, so that an answer of thousands is made in the one form that is printed. `status` is the exit status.
     `names` is what -o name prints (default: the first column). `summary` is talk, printed on stderr after the answer.
     `extras` holds the command's own formats: each makes its whole text. `has_header` is off for key and value rows.
     """
 
     columns: "Sequence[Column]" = ()
-    rows: "Sequence[Sequence[Any]]" = ()
+    rows: "Sequence[Sequence[Any]] | Callable[[], Sequence[Sequence[Any]]]" = ()
     data: "Any" = None
     status: int = 0
     names: "Sequence[str] | None" = None
@@ -59,9 +60,13 @@ class View(NamedTuple):
     def document(self) -> "Any":
         """What -o json prints."""
         if self.data is not None:
-            return self.data
+            return self.data() if callable(self.data) else self.data
         keys = [c.name for c in self.columns]
-        return [dict(zip(keys, row, strict=True)) for row in self.rows]
+        return [dict(zip(keys, row, strict=True)) for row in self.lines()]
+
+    def lines(self) -> "Sequence[Sequence[Any]]":
+        """The rows, made now where they are not yet."""
+        return self.rows() if callable(self.rows) else self.rows
 
 
 class Output:

@@ -47,16 +47,17 @@ def as_text(value: Any) -> str:
 def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = False) -> str:
     """Aligned columns under a header, no lines; cut to the terminal's width. Nothing when there are no rows."""
     chosen = pick(view.columns, picked, is_wide=is_wide)
-    if not view.rows or not chosen:
+    rows = view.lines()
+    if not rows or not chosen:
         return ""
     columns = [view.columns[i] for i in chosen]
-    lines = [[_person(view.columns[i], row[i], look) for i in chosen] for row in view.rows]
+    lines = [[_person(view.columns[i], row[i], look) for i in chosen] for row in rows]
     header = [look.shown(c.name.replace("_", " ").upper()) for c in columns]
     measured = [header, *lines] if view.has_header else lines
     widths = [max(cells(line[i]) for line in measured) for i in range(len(columns))]
     if look.width is not None:
         widths = _squeeze(widths, look.width)
-    styles = [[_style(view.columns[i], row[i], look) for i in chosen] for row in view.rows]
+    styles = [[_style(view.columns[i], row[i], look) for i in chosen] for row in rows]
     out = [_line(line, style, columns, widths, look) for line, style in zip(lines, styles, strict=True)]
     if view.has_header:
         out.insert(0, _line(header, [BOLD if look.has_color else None] * len(columns), columns, widths, look))
@@ -124,12 +125,12 @@ def _line(
 def plain(view: View, picked: Sequence[str], shown: Callable[[str], str]) -> str:
     """Tab-separated rows of all columns that are not wide-only, no header, nothing cut, one line per row."""
     chosen = pick(view.columns, picked, is_wide=False)
-    return "".join("\t".join([shown(as_text(row[i])) for i in chosen]) + "\n" for row in view.rows)
+    return "".join("\t".join([shown(as_text(row[i])) for i in chosen]) + "\n" for row in view.lines())
 
 
 def names(view: View, shown: Callable[[str], str]) -> str:
     """One name a line."""
-    listed = view.names if view.names is not None else [as_text(row[0]) for row in view.rows]
+    listed = view.names if view.names is not None else [as_text(row[0]) for row in view.lines()]
     return "".join(shown(name) + "\n" for name in listed)
 
 
@@ -143,7 +144,7 @@ def csv_text(view: View, picked: Sequence[str], *, has_header: bool = True) -> s
     writer = csv.writer(out)
     if has_header:
         writer.writerow([view.columns[i].name for i in chosen])
-    writer.writerows([[_csv_cell(row[i]) for i in chosen] for row in view.rows])
+    writer.writerows([[_csv_cell(row[i]) for i in chosen] for row in view.lines()])
     return out.getvalue()
 
 
@@ -162,16 +163,24 @@ def json_text(document: Any, encoding: str = "utf-8", *, is_lines: bool = False)
     Characters that could act on a terminal, and lone surrogates, are written as \\uXXXX; everything else is UTF-8,
     or ASCII where the stream's encoding cannot show it.
     """
+    write = _writer(encoding, indent=None if is_lines else 2)
     if not is_lines:
-        return _dump(document, encoding, indent=2) + "\n"
+        return write(document) + "\n"
     lines = document if isinstance(document, list) else [document]
-    return "".join(_dump(line, encoding, indent=None) + "\n" for line in lines)
+    return "".join([write(line) + "\n" for line in lines])
 
 
-def _dump(document: Any, encoding: str, indent: int | None) -> str:
+def _writer(encoding: str, indent: int | None) -> Callable[[Any], str]:
     import json
 
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent).translate(_JSON_ESCAPES)
-    if fit(text, encoding) == text:
-        return text
-    return json.dumps(document, ensure_ascii=True, allow_nan=False, indent=indent).replace("\x7f", "\\u007f")
+    exact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent)
+    escaped = json.JSONEncoder(ensure_ascii=True, allow_nan=False, indent=indent)
+
+    def write(document: Any) -> str:
+        text = exact.encode(document)
+        if text.isascii() and "\x7f" not in text:
+            return text
+        text = text.translate(_JSON_ESCAPES)
+        return text if fit(text, encoding) == text else escaped.encode(document).replace("\x7f", "\\u007f")
+
+    return write

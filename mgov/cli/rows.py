@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from mgov.governance.fleet import Member
     from mgov.governance.monitor import Checked
-    from mgov.governance.registry import Outcome, Registered
+    from mgov.governance.outcomes import Outcome
+    from mgov.governance.registry import Registered
     from mgov.model.health import Health
     from mgov.model.service import Dependency
 
@@ -131,7 +132,7 @@ def instances_view(members: Sequence[Member], now: float) -> View:
         for m in members
     ]  # fmt: skip
     names = [f"{m.instance.service}/{m.instance.id}" for m in members]
-    return View(instance_columns(now), rows, [member_json(m) for m in members], names=names)
+    return View(instance_columns(now), rows, lambda: [member_json(m) for m in members], names=names)
 
 
 def member_json(member: Member) -> dict[str, Any]:
@@ -188,8 +189,8 @@ def health_view(results: Sequence[Checked], now: float) -> View:
     """The answer of `health`."""
     return View(
         health_columns(now),
-        [health_row(result) for result in results],
-        [checked_json(result) for result in results],
+        lambda: [health_row(result) for result in results],
+        lambda: [checked_json(result) for result in results],
         names=[checked_name(result) for result in results],
     )
 
@@ -238,7 +239,7 @@ def outcomes_view(outcomes: Sequence[Outcome], *, summary: str = "") -> View:
     return View(
         OUTCOME_COLUMNS,
         [(o.action, o.service, o.instance, o.revision) for o in outcomes],
-        [o._asdict() for o in outcomes],
+        [{**o._asdict(), "instance": o.instance or None} for o in outcomes],
         names=[f"{o.service}/{o.instance}" if o.instance else o.service for o in outcomes],
         summary=summary,
     )
