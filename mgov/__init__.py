@@ -13,19 +13,23 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mgov.errors import MgovError as MgovError
+    from mgov.governance.discovery import Filter as Filter
     from mgov.governance.platform import Platform as Platform
     from mgov.model.instance import Instance as Instance
+    from mgov.model.registration import Registration as Registration
     from mgov.model.service import Dependency as Dependency
     from mgov.model.service import Service as Service
 
 _PUBLIC = {
     "Dependency": "mgov.model.service",
+    "Filter": "mgov.governance.discovery",
     "Instance": "mgov.model.instance",
     "MgovError": "mgov.errors",
     "Platform": "mgov.governance.platform",
+    "Registration": "mgov.model.registration",
     "Service": "mgov.model.service",
 }
-__all__ = ["Dependency", "Instance", "MgovError", "Platform", "Service", "__version__"]
+__all__ = ["Dependency", "Filter", "Instance", "MgovError", "Platform", "Registration", "Service", "__version__"]
 
 
 def __getattr__(name: str) -> object:

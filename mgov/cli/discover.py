@@ -12,7 +12,7 @@ from mgov.cli.register import pairs
 from mgov.cli.rows import instance_columns, instances_view
 from mgov.errors import UsageError
 from mgov.governance.discovery import Filter
-from mgov.model.units import parse_duration
+from mgov.model.units import parse_duration, parse_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,16 +54,19 @@ def discover(
     """Find the instances of a service that may be used. What nobody looked at lately is probed first."""
     session = ctx.obj
     where = Filter(tuple(tag or ()), region, zone, version, pairs(meta, "--meta") if meta else {})
-    if everything and (pick is not None or wait is not None):
-        raise UsageError("--all goes with neither --pick nor --wait")
+    if (everything or watch) and (pick is not None or wait is not None):
+        raise UsageError(f"--{'watch' if watch else 'all'} goes with neither --pick nor --wait")
     discovery = session.platform().discovery
     if watch:
-        for members in discovery.watch(name, where, interval_s=parse_duration(interval)):
-            session.out.show(_view(ctx, members[:limit]))
+        changes = discovery.watch(
+            name, where, interval_s=parse_interval(interval), include_all=everything, probe=not no_check
+        )
+        for members in changes:
+            _show_change(ctx, _view(ctx, members[:limit]))
         return None
     max_age_s = parse_duration(max_age) if max_age is not None else None
     if wait is not None:
-        discovery.wait(name, where, wait_s=parse_duration(wait), max_age_s=max_age_s)
+        discovery.wait(name, where, wait_s=parse_duration(wait), max_age_s=max_age_s, probe=not no_check)
     if pick is not None:
         members = discovery.pick(
             name, pick, where, key=key, count=limit or 1, max_age_s=max_age_s, probe=not no_check
@@ -71,6 +74,14 @@ def discover(
     else:
         members = discovery.find(name, where, include_all=everything, max_age_s=max_age_s, probe=not no_check)[:limit]
     return _view(ctx, members)
+
+
+def _show_change(ctx: Context, view: View) -> None:
+    out = ctx.obj.out
+    if out.is_json:                                     # one line for each answer, so that a reader knows where it ends
+        out.emit((), (), view.document())
+    else:
+        out.show(view)
 
 
 def _view(ctx: Context, members: Sequence[Member]) -> View:

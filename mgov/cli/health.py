@@ -11,7 +11,7 @@ from mgov.cli.output import View
 from mgov.cli.rows import health_columns, health_view
 from mgov.errors import NO, OK, NotFound, UsageError
 from mgov.model.health import DEFAULT_TIMEOUT_S, HEALTHY
-from mgov.model.units import parse_duration
+from mgov.model.units import parse_duration, parse_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ def health(
     if watch:
         from mgov.cli.watch import watch_health
 
-        return watch_health(session, sweep, interval_s=parse_duration(interval), count=count)
+        return watch_health(session, sweep, interval_s=parse_interval(interval), count=count)
     if count is not None:
         raise UsageError("--count goes with --watch")
     results = sweep()
@@ -66,6 +66,9 @@ def sweeper(
     """The function that looks once at everything named; it raises NotFound when there is nothing to look at."""
     urls = [target for target in targets if "://" in target]
     names = [target for target in targets if "://" not in target]
+    for name in names:
+        if ":" in name or "/" in name:
+            raise UsageError(f"{name[:80]!r} is neither a service nor a URL", hint=f"a URL is http://{name[:80]}")
 
     def sweep() -> list[Checked]:
         results: list[Checked] = []

@@ -4,42 +4,60 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mgov.errors import InputError, UsageError
 from mgov.formats.malformed import Malformed
+from mgov.model.manifest import parse
+
+if TYPE_CHECKING:
+    from mgov.model.manifest import Entry
 
 MAX_INPUT_BYTES = 64 * 1024 * 1024
 STDIN = "-"
 _SUFFIXES = (".toml", ".json")
 
 
-def read_manifest(path: str) -> Any:
-    """The document in a file, in every .toml and .json file of a folder together, or on standard input (`-`)."""
+def read_manifest(path: str) -> tuple[Entry, ...]:
+    """The entries of a file, of every .toml and .json file of a folder together, or of standard input (`-`).
+
+    InputError names the file, and the place in it.
+    """
     if path == STDIN or not os.path.isdir(path):
-        return read_document(path)
-    merged: dict[str, Any] = {}
-    origin: dict[str, str] = {}
-    for name in sorted(os.listdir(path)):
-        if name.endswith(_SUFFIXES) and not name.startswith("."):
-            file = os.path.join(path, name)
-            document = read_document(file)
-            services = document.get("services") if isinstance(document, dict) and len(document) == 1 else None
-            if not isinstance(services, dict):
-                raise InputError(f"{file}: a manifest has the one key 'services'")
-            for service, table in services.items():
-                if service in merged:
-                    raise InputError(f"{file}: services.{service} stands in {origin[service]} too")
-                merged[service], origin[service] = table, file
-    if not origin:
+        return _entries(path)
+    try:
+        names = sorted(name for name in os.listdir(path) if name.endswith(_SUFFIXES) and not name.startswith("."))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    if not names:
         raise InputError(f"{path} holds no .toml or .json file")
-    return {"services": merged}
+    merged: list[Entry] = []
+    origin: dict[str, str] = {}
+    for file in (os.path.join(path, name) for name in names):
+        for entry in _entries(file):
+            if entry.service.name in origin:
+                raise InputError(f"{file}: services.{entry.service.name} stands in {origin[entry.service.name]} too")
+            origin[entry.service.name] = file
+            merged.append(entry)
+    return tuple(merged)
+
+
+def _entries(path: str) -> tuple[Entry, ...]:
+    document = read_document(path)
+    try:
+        return parse(document)
+    except UsageError as error:
+        raise InputError(f"{_shown(path)}: {error.message}", hint=error.hint) from None
+
+
+def _shown(path: str) -> str:
+    return "standard input" if path == STDIN else path
 
 
 def read_document(path: str) -> Any:
     """The TOML, JSON or (for .yaml and .yml) YAML document at `path`; InputError names file, line and column."""
     data = read_bytes(path)
-    shown = "standard input" if path == STDIN else path
+    shown = _shown(path)
     try:
         if path.endswith((".yaml", ".yml")):
             return _yaml(data, shown)

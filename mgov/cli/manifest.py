@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mgov.cli.inputs import STDIN, read_manifest
+from mgov.cli.inputs import read_manifest
 from mgov.cli.options import Context, command
 from mgov.cli.output import Column, View
 from mgov.cli.rows import style
-from mgov.errors import NO, OK, InputError, UsageError
+from mgov.errors import NO, OK
 from mgov.model.apply import PRUNED, UNCHANGED
-from mgov.model.manifest import dump, parse
+from mgov.model.manifest import dump
 
 if TYPE_CHECKING:
     from mgov.model.apply import Step
-    from mgov.model.manifest import Entry
 
 STEP_COLUMNS = (Column("action", style=style), Column("service"), Column("instance"), Column("fields"))
 File = Annotated[str, typer.Option("-f", "--file", metavar="FILE|DIR|-", help="The manifest, in TOML or JSON")]
@@ -36,7 +35,7 @@ def apply(
 ) -> View | int:
     """Make the fleet as a manifest says, in one step: all of it or nothing."""
     session = ctx.obj
-    entries = _read(file)
+    entries = read_manifest(file)
     manifests = session.platform().manifests
     if prune and not dry_run:
         doomed = [s for s in manifests.apply(entries, scope=scope, prune=True, dry_run=True) if s.action == PRUNED]
@@ -55,7 +54,7 @@ def diff(
     prune: Annotated[bool, typer.Option("--prune", help="Count what is no longer named as a difference")] = False,
 ) -> View:
     """Compare the fleet with a manifest: 0 when it is the same, 1 when `apply` would change something."""
-    steps = ctx.obj.platform().manifests.apply(_read(file), scope=scope, prune=prune, dry_run=True)
+    steps = ctx.obj.platform().manifests.apply(read_manifest(file), scope=scope, prune=prune, dry_run=True)
     changing = [step for step in steps if step.action != UNCHANGED]
     return _view(changing, summary=_counted(steps))._replace(status=NO if changing else OK)
 
@@ -74,15 +73,6 @@ def export(
         return toml.dump(document)
 
     return View(data=document, extras={"toml": toml_text})
-
-
-def _read(path: str) -> tuple[Entry, ...]:
-    document = read_manifest(path)
-    try:
-        return parse(document)
-    except UsageError as error:
-        shown = "standard input" if path == STDIN else path
-        raise InputError(f"{shown}: {error.message}", hint=error.hint) from None
 
 
 def _view(steps: list[Step], *, summary: str) -> View:

@@ -11,7 +11,7 @@ from mgov.cli.output import View
 from mgov.cli.rows import OUTCOME_COLUMNS, outcomes_view
 from mgov.errors import InputError, UsageError
 from mgov.model.registration import Registration
-from mgov.model.service import openapi_endpoints, parse_dependency
+from mgov.model.service import check_schema, openapi_endpoints, parse_dependency
 from mgov.model.units import parse_duration
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The service")]
@@ -175,7 +175,10 @@ def _schema(path: str) -> dict[str, Any]:
     document = read_document(path)
     if not isinstance(document, dict):
         raise InputError(f"{path}: a JSON Schema is an object")
-    return document
+    try:
+        return check_schema(document)
+    except UsageError as error:
+        raise InputError(f"{path}: {error.message}", hint=error.hint) from None
 
 
 def _drain(ctx: Context, name: str, instance: str | None, seconds: float, *, missing_ok: bool) -> None:

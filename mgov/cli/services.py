@@ -82,7 +82,8 @@ def show(
         member = registry.instance(name, instance)
         return View(SHOW_COLUMNS, _member_rows(member, session.clock.now()), member_json(member), has_header=False)
     details = registry.show(name)
-    return View(SHOW_COLUMNS, _rows(details, session.clock.now()), _document(details), has_header=False)
+    now = session.clock.now()
+    return View(SHOW_COLUMNS, _rows(details, now), _document(details, now), has_header=False)
 
 
 def _rows(details: Details, now: float) -> list[tuple[str, str]]:
@@ -99,7 +100,8 @@ def _rows(details: Details, now: float) -> list[tuple[str, str]]:
     rows += [("needed by", name) for name in details.dependents]
     rows += [("endpoint", endpoint) for endpoint in service.api]
     if service.schema:
-        rows.append(("schema", ", ".join(service.schema.get("properties", service.schema))))
+        properties = service.schema.get("properties")
+        rows.append(("schema", ", ".join(properties if isinstance(properties, dict) else service.schema)))
     if details.maintenance is not None and details.maintenance.is_active(now):
         rows.append(("maintenance", details.maintenance.reason or "no reason given"))
     rows += [("instance", _member_line(member, now)) for member in details.members]
@@ -142,7 +144,7 @@ def _member_rows(member: Member, now: float) -> list[tuple[str, str]]:
     return [(field, text) for field, text in rows if text]
 
 
-def _document(details: Details) -> dict[str, Any]:
+def _document(details: Details, now: float) -> dict[str, Any]:
     service, held = details.service, details.maintenance
     return {
         "name": service.name,
@@ -161,7 +163,7 @@ def _document(details: Details) -> dict[str, Any]:
         "schema": dict(service.schema),
         "origin": service.origin,
         "maintenance": {"since": time_of(held.since), "until": time_of(held.until), "reason": held.reason}
-        if held is not None
+        if held is not None and held.is_active(now)
         else None,
         "instances": [member_json(member) for member in details.members],
         "revision": details.revision,

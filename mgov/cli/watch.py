@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Sweep = Callable[[], list[Checked]]
 
 TICK_S = 0.5
+GONE = "gone"
 CHANGE_COLUMNS = (
     Column("at"),
     Column("target"),
@@ -46,6 +47,8 @@ def _lines(session: Session, sweep: Sweep, interval_s: float, count: int | None)
             if before != after:
                 known[target] = after
                 _emit(session, result, before)
+        for target in known.keys() - {_target(result) for result in results}:
+            _emit_gone(session, target, known.pop(target))
         if count is not None and looks >= count:
             return status_of(results)
         session.clock.sleep(interval_s)
@@ -64,6 +67,15 @@ def _emit(session: Session, result: Checked, before: str | None) -> None:
         "status": health.status,
         "reason": health.reason,
     }
+    session.out.emit(CHANGE_COLUMNS, row, data)
+
+
+def _emit_gone(session: Session, target: str, before: str) -> None:
+    at, reason = time_of(session.clock.now()), "no longer registered"
+    service, _, instance = target.partition("/")
+    row = (at, target, before, GONE, reason)
+    data = {"at": at, "service": service, "instance": instance, "url": None, "before": before, "status": GONE,
+            "reason": reason}
     session.out.emit(CHANGE_COLUMNS, row, data)
 
 

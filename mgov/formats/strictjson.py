@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mgov.formats.malformed import Malformed, decode
+from mgov.formats.malformed import MAX_DEPTH, Malformed, decode
 
 
 def parse(data: bytes, *, max_bytes: int) -> Any:
@@ -28,6 +28,8 @@ def parse(data: bytes, *, max_bytes: int) -> Any:
         raise Malformed(f"a number in it cannot be read: {error}") from None
     if "\\u" in text:
         _no_surrogates(value)
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _no_abyss(value)
     return value
 
 
@@ -45,6 +47,17 @@ def _finite(text: str) -> float:
     if number in (float("inf"), float("-inf")):
         raise Malformed(f"{text:.40} is too large a number")
     return number
+
+
+def _no_abyss(value: Any) -> None:
+    # Whoever walks the value recursively must come back: the parser itself goes deeper than they can.
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for node in level for item in (node.values() if isinstance(node, dict) else node)
+                 if isinstance(item, dict | list)]
+        if not level:
+            return
+    raise Malformed("it is nested too deeply")
 
 
 def _no_constant(name: str) -> None:

@@ -4,8 +4,8 @@ On the path of a hot verb. What only some questions need (version ranges, picks,
 """
 
 from mgov.errors import DeadlineExceeded, NoneHealthy, NotFound
-from mgov.governance.fleet import Member, members_of
-from mgov.model.health import DEGRADED, USABLE
+from mgov.governance.fleet import Member, members_of, suggest_service
+from mgov.model.health import DEGRADED, MAINTENANCE, USABLE
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
 from mgov.model.units import format_duration
@@ -149,14 +149,22 @@ class Discovery:
         return [by_id[instance_id] for instance_id in chosen]
 
     def wait(
-        self, name: str, where: Filter = NO_FILTER, *, wait_s: float, max_age_s: "float | None" = None
+        self,
+        name: str,
+        where: Filter = NO_FILTER,
+        *,
+        wait_s: float,
+        max_age_s: "float | None" = None,
+        probe: bool = True,
     ) -> "list[Member]":
         """As `find`, but give the service up to `wait_s` seconds to appear and become usable; else DeadlineExceeded."""
         deadline = self._clock.monotonic() + wait_s
         pause_s = FIRST_POLL_S
         while True:
             try:
-                return self.find(name, where, max_age_s=min(max_age_s or pause_s, pause_s))
+                return self.find(
+                    name, where, max_age_s=pause_s if max_age_s is None else min(max_age_s, pause_s), probe=probe
+                )
             except (NotFound, NoneHealthy) as error:
                 left_s = deadline - self._clock.monotonic()
                 if left_s <= 0:
@@ -166,12 +174,20 @@ class Discovery:
                 self._clock.sleep(min(pause_s, left_s))
                 pause_s = min(pause_s * 1.5, LONGEST_POLL_S)
 
-    def watch(self, name: str, where: Filter = NO_FILTER, *, interval_s: float) -> "Iterator[list[Member]]":
-        """The usable instances now, and again each time the set changes; looks every `interval_s` seconds, for ever."""
+    def watch(
+        self,
+        name: str,
+        where: Filter = NO_FILTER,
+        *,
+        interval_s: float,
+        include_all: bool = False,
+        probe: bool = True,
+    ) -> "Iterator[list[Member]]":
+        """The usable (or all) instances now, and again each time they change; looks every `interval_s`, for ever."""
         before: object = None
         while True:
-            members = self.members(name, max_age_s=interval_s)
-            found = usable(where.select(members))
+            members = where.select(self.members(name, max_age_s=interval_s, probe=probe))
+            found = members if include_all else usable(members)
             mark = [(m.instance, m.health.status) for m in found]
             if mark != before:
                 before = mark
@@ -182,11 +198,11 @@ class Discovery:
         health = member.health
         if max_age_s is None or health.checked_at is None or not member.instance.check.url:
             return health.stale
-        return health.stale or self._clock.now() - health.checked_at > max_age_s
+        if health.status == MAINTENANCE:                # nobody probes it, so nothing would become younger
+            return False
+        return health.stale or self._clock.now() - health.checked_at >= max_age_s
 
     def _suggestion(self, name: str) -> str:
-        from mgov.governance.registry import suggest_service
-
         return suggest_service(self._store, name)
 
 
@@ -194,7 +210,8 @@ def _why_none(name: str, members: "Sequence[Member]", matching: "Sequence[Member
     if not members:
         return f"{name} has no instances"
     if not matching:
-        return f"{name} has {len(members)} instances, and none matches the filter"
+        one = "1 instance, and it does not match" if len(members) == 1 else f"{len(members)} instances, none matches"
+        return f"{name} has {one} the filter"
     reasons = [f"{m.instance.id} {_why_not(m)}" for m in matching[:5]]
     more = f", and {len(matching) - 5} more" if len(matching) > 5 else ""
     return f"no instance of {name} may be used: {', '.join(reasons)}{more}"

@@ -31,7 +31,8 @@ class Member(NamedTuple):
 class Look(NamedTuple):
     """A sweep over a pattern of services that changed nothing it did not write down: it confirms their records.
 
-    `left_out` names the services for which it does not speak: an instance of theirs could not be probed.
+    What it saw, it saw at `started_at` or later. `left_out` names the services for which it does not speak: an
+    instance of theirs was not probed, or this machine could not.
     """
 
     pattern: str
@@ -72,6 +73,25 @@ def all_members(store: "Store", *, now: float, pattern: str = "*") -> "Iterator[
             yield context.member(document, now)
 
 
+def suggest_service(store: "Store", name: str) -> str:
+    """A hint for a service name that nobody registered."""
+    from mgov.model.names import is_glob, suggest
+
+    near = None if is_glob(name) else suggest(name, [d.key.partition("/")[2] for d in store.scan("service/")])
+    return f"did you mean {near}?" if near else "mgov services"
+
+
+def instance_hint(store: "Store", name: str, instance: str) -> str:
+    """A hint for an instance that is not registered."""
+    from mgov.model.names import suggest
+
+    known = [document.key.rpartition("/")[2] for document in store.scan(f"instance/{name}/")]
+    if not known:
+        return suggest_service(store, name) if store.read(f"service/{name}") is None else f"{name} has no instances"
+    near = suggest(instance, known)
+    return f"did you mean {near}?" if near else f"mgov instances {name}"
+
+
 class _Context:
     """What all instances of one service share."""
 
@@ -107,9 +127,11 @@ class _Context:
         if fields is None:
             return None
         record = HealthRecord(**fields)
+        if record.checked_at < instance.registered_at:
+            return None                             # it speaks of a namesake, or of an earlier address
         for look in self._looks:
-            if look.at > record.checked_at and instance.registered_at <= look.started_at:
-                record = record._replace(checked_at=look.at)
+            if look.started_at > record.checked_at and instance.registered_at <= look.started_at:
+                record = record._replace(checked_at=look.started_at)
         return record
 
     def _maintenance(self, instance: "Instance", now: float) -> "str | None":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound, StoreDamaged
-from mgov.governance.registry import suggest_service
+from mgov.governance.fleet import suggest_service
+from mgov.governance.leaving import forget_instances, forget_services, maintenance_writes
 from mgov.model.apply import PRUNED, UNCHANGED, Step, plan
 from mgov.model.instance import Instance, from_value, instance_key, to_value
 from mgov.model.manifest import Entry
@@ -49,12 +50,13 @@ class Manifests:
         )
         changing = [step for step in steps if step.action != UNCHANGED]
         if not dry_run:
-            self._store.write_many(
-                [_write(step, revisions) for step in changing], operation="apply", message=message
-            )
-            # Observations of what is gone would wait for a namesake.
-            gone = [step.service for step in changing if step.action == PRUNED and not step.instance]
-            self._store.write_many([Write(f"health/{name}", None) for name in gone], operation="apply")
+            gone = [step for step in changing if step.action == PRUNED]
+            services_gone = [step.service for step in gone if not step.instance]
+            writes = [_write(step, revisions) for step in changing]
+            writes += maintenance_writes(self._store, services_gone)
+            self._store.write_many(writes, operation="apply", message=message)
+            forget_instances(self._store, [(step.service, step.instance) for step in gone if step.instance])
+            forget_services(self._store, services_gone)
         return steps
 
     def export(self, patterns: Sequence[str] = ()) -> list[Entry]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgov.errors import NotFound
-from mgov.governance.fleet import Look, Member, all_members, looks_in, members_of
+from mgov.governance.fleet import Look, Member, all_members, looks_in, members_of, suggest_service
 from mgov.model.health import (
     DEFAULT_TIMEOUT_S,
     MAINTENANCE,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mgov.clock import Clock
+    from mgov.net.sweep import OnResult, ProbeAll
     from mgov.store.base import Store
 
     OnChecked = Callable[["Checked"], None]
@@ -64,20 +65,25 @@ class Checked(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """A sweep before it runs: who is looked at, and which of them are probed."""
+    """A sweep before it runs: who is looked at, and which of them are probed.
+
+    `seen_at` is filled as the targets answer, for a sweep may last long and overlap with another.
+    """
 
     patterns: tuple[str, ...]
     started_at: float
     members: list[Member]
     probed: list[int]
     targets: list[Target]
+    seen_at: list[float]
 
 
 class Monitor:
     """Sweeps the instances of a store. Times are seconds since the epoch, durations seconds."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, clock: Clock, probe_all: ProbeAll = sweep_now) -> None:
+        """`probe_all` probes targets for `sweep`; `sweep_async` always uses the engine itself."""
+        self._store, self._clock, self._probe_all = store, clock, probe_all
 
     def sweep(
         self,
@@ -93,7 +99,7 @@ class Monitor:
         result as it comes. NotFound for a name that no service has; an empty list when nothing is registered.
         """
         job = self._job(patterns, timeout_s)
-        seen = sweep_now(job.targets, concurrency=concurrency, on_result=self._relay(job, on_checked))
+        seen = self._probe_all(job.targets, concurrency=concurrency, on_result=self._relay(job, on_checked))
         return self._keep(job, seen)
 
     async def sweep_async(
@@ -129,48 +135,48 @@ class Monitor:
         targets = [
             Target(chosen[i].instance.check.url, timeout_s or chosen[i].instance.check.timeout_s) for i in probed
         ]
-        return _Job(wanted, now, chosen, probed, targets)
+        return _Job(wanted, now, chosen, probed, targets, [now] * len(targets))
 
     def _matching(self, pattern: str, now: float) -> Iterable[Member]:
         if is_glob(pattern):
             found = list(all_members(self._store, now=now, pattern=pattern))
             if not found and pattern != EVERYTHING:
-                raise NotFound(f"no service matches {pattern!r:.80}", hint="mgov services lists what is there")
+                raise NotFound(f"no instance of a service that matches {pattern!r:.80}", hint="mgov services")
             return found
         check_name(pattern)
         members = members_of(self._store, pattern, now=now)
         if not members and self._store.read(f"service/{pattern}") is None:
-            from mgov.governance.registry import suggest_service
-
             raise NotFound(f"no service {pattern}", hint=suggest_service(self._store, pattern))
         return members
 
-    def _relay(self, job: _Job, on_checked: OnChecked | None) -> Callable[[int, Measurement], None] | None:
-        if on_checked is None:
-            return None
-
+    def _relay(self, job: _Job, on_checked: OnChecked | None) -> OnResult:
         def relay(index: int, seen: Measurement) -> None:
-            on_checked(_checked(job.members[job.probed[index]], seen, self._clock.now()))
+            job.seen_at[index] = at = self._clock.now()
+            if on_checked is not None:
+                on_checked(_checked(job.members[job.probed[index]], seen, at))
 
         return relay
 
     def _keep(self, job: _Job, seen: Sequence[Measurement]) -> list[Checked]:
         at = self._clock.now()
-        by_index = dict(zip(job.probed, seen, strict=True))
+        by_index = dict(zip(job.probed, zip(seen, job.seen_at, strict=True), strict=True))
         results = []
         observed: dict[str, dict[str, Observation]] = {}
         spoiled: set[str] = set()
         for index, member in enumerate(job.members):
-            measurement = by_index.get(index)
-            if measurement is None:
-                results.append(_unprobed(member))
-                continue
             instance = member.instance
-            results.append(_checked(member, measurement, at))
+            if index not in by_index:
+                results.append(_unprobed(member))
+                if instance.check.kind != NONE:
+                    spoiled.add(instance.service)
+                continue
+            measurement, seen_at = by_index[index]
+            results.append(_checked(member, measurement, seen_at))
             if measurement.is_local:
                 spoiled.add(instance.service)
             else:
-                observed.setdefault(instance.service, {})[instance.id] = observe(instance.check, measurement, at=at)
+                seen_now = observe(instance.check, measurement, at=seen_at)
+                observed.setdefault(instance.service, {})[instance.id] = seen_now
         self._write_health(job, observed, spoiled, at)
         self._write_looks(job, results, spoiled, at)
         return results

@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgov.errors import Conflict, NotFound, StoreDamaged, UsageError
-from mgov.governance.fleet import Member, all_members, members_of
+from mgov.governance.fleet import Member, all_members, instance_hint, members_of, suggest_service
 from mgov.governance.heartbeats import beat
+from mgov.governance.leaving import Pruned, prune, remove_instance, remove_service
+from mgov.governance.outcomes import CHANGED, CREATED, UNCHANGED, Outcome
 from mgov.model.health import HEALTHY, STATUSES, UNHEALTHY
 from mgov.model.instance import Instance, Maintenance, from_value, instance_key, to_value
-from mgov.model.names import check_name, is_glob, matches, suggest
+from mgov.model.names import check_name, matches
 from mgov.model.service import Service, parse_service, service_key, to_table
-from mgov.store.base import ABSENT, Write, update
+from mgov.store.base import ABSENT, UPDATE_ATTEMPTS, Write, check_expected, update
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,19 +24,6 @@ if TYPE_CHECKING:
     from mgov.clock import Clock
     from mgov.model.registration import Registration
     from mgov.store.base import Document, Store
-
-HELD_SHARE = 0.15
-HELD_FROM_COUNT = 10
-CREATED, CHANGED, UNCHANGED, REMOVED = "created", "changed", "unchanged", "removed"
-
-
-class Outcome(NamedTuple):
-    """What a change did to one thing: `action` is created, changed, unchanged or removed."""
-
-    action: str
-    service: str
-    instance: str = ""
-    revision: str = ""
 
 
 class Registered(NamedTuple):
@@ -54,13 +43,6 @@ class Details(NamedTuple):
     members: tuple[Member, ...]
     dependents: tuple[str, ...]
     maintenance: Maintenance | None
-
-
-class Pruned(NamedTuple):
-    """What `prune` removed or would remove, and the services that were held back with the number of their dead."""
-
-    members: tuple[Member, ...]
-    held: dict[str, int]
 
 
 class Registry:
@@ -88,50 +70,36 @@ class Registry:
         Fields that are not given keep their value, unless `replace`. `create_only` and `expect_revision` speak of the
         instance when there is one, else of the service: Conflict when it is not so. UsageError on a bad value.
         """
-        from mgov.model.registration import Registration, merge_service
+        from mgov.model.registration import Registration
 
         given = fields or Registration()
         check_name(name)
-        document = self._read_service(name)
-        before = parse_service(name, document.value) if document is not None and not replace else None
-        instance = self._merged_instance(name, url, given, replace=replace, origin=origin)
-        service = merge_service(before, name, given, has_instance=instance is not None, origin=origin)
+        wanted = given.instance_id(url) if given.names_instance(url) else ""
         expect = ABSENT if create_only else expect_revision
-        writes = [Write(service.key, to_table(service), expect if instance is None else None)]
-        if instance is not None:
-            writes.append(Write(instance.key, to_value(instance), expect))
-        return self._commit(writes, operation="register", dry_run=dry_run)
+        for _ in range(UPDATE_ATTEMPTS):
+            before = self._read_service(name), self._store.read(instance_key(name, wanted)) if wanted else None
+            service = _merged_service(before[0], name, given, has_instance=bool(wanted), replace=replace, origin=origin)
+            writes = [_guarded(service.key, to_table(service), before[0], None if wanted else expect)]
+            if wanted:
+                instance = self._merged_instance(before[1], name, url, given, replace=replace, origin=origin)
+                writes.append(_guarded(instance.key, to_value(instance), before[1], expect))
+            try:
+                revisions = self._revisions(before) if dry_run else self._store.write_many(writes, operation="register")
+            except Conflict:
+                continue                            # somebody was quicker: what they wrote is merged with next
+            return [
+                Outcome(_action(write, document), *_named(write.key), revision)
+                for write, document, revision in zip(writes, before, revisions, strict=False)
+            ]
+        raise Conflict(f"{name} changed {UPDATE_ATTEMPTS} times while it was being registered", hint="try again")
 
     def deregister(self, name: str, instance: str, *, missing_ok: bool = False, dry_run: bool = False) -> list[Outcome]:
-        """Remove one instance; NotFound when it is not there, unless `missing_ok`."""
-        check_name(name)
-        check_name(instance, "instance")
-        if self._store.read(instance_key(name, instance)) is None:
-            if missing_ok:
-                return [Outcome(UNCHANGED, name, instance)]
-            raise NotFound(f"no instance {instance} of {name}", hint=self._instance_hint(name, instance))
-        outcome = self._commit([Write(instance_key(name, instance), None)], operation="deregister", dry_run=dry_run)
-        if not dry_run:
-            self._forget_state([Write(f"heartbeat/{name}/{instance}", None)])
-        return outcome
+        """Remove one instance and what was observed of it; NotFound when it is not there, unless `missing_ok`."""
+        return remove_instance(self._store, name, instance, missing_ok=missing_ok, dry_run=dry_run)
 
     def deregister_all(self, name: str, *, missing_ok: bool = False, dry_run: bool = False) -> list[Outcome]:
         """Remove a service with all its instances and what was observed of them; NotFound unless `missing_ok`."""
-        check_name(name)
-        instances = [document.key for document in self._store.scan(f"instance/{name}/")]
-        keys = [service_key(name), *instances]
-        if self._store.read(f"maintenance/{name}") is not None:
-            keys.append(f"maintenance/{name}")
-        found = [key for key in keys if key in instances or self._store.read(key) is not None]
-        if not found:
-            if missing_ok:
-                return [Outcome(UNCHANGED, name)]
-            raise NotFound(f"no service {name}", hint=suggest_service(self._store, name))
-        outcome = self._commit([Write(key, None) for key in found], operation="deregister", dry_run=dry_run)
-        if not dry_run:
-            beats = [Write(key.replace("instance/", "heartbeat/", 1), None) for key in instances]
-            self._forget_state([Write(f"health/{name}", None), Write(f"pick/{name}", None), *beats])
-        return outcome
+        return remove_service(self._store, name, missing_ok=missing_ok, dry_run=dry_run)
 
     def heartbeat(self, name: str, instance: str | None = None, *, status: str = HEALTHY, note: str = "") -> str:
         """Record a beat of an instance with a TTL and return its id; the only such instance if none is named.
@@ -158,21 +126,7 @@ class Registry:
         back unless `force`: so many at once is more likely a fault between us and them.
         """
         now = self._clock.now()
-        by_service: dict[str, list[Member]] = {}
-        for member in all_members(self._store, now=now):
-            by_service.setdefault(member.instance.service, []).append(member)
-        dead: list[Member] = []
-        held: dict[str, int] = {}
-        for name, members in by_service.items():
-            gone = [m for m in members if _is_dead(m, now - older_than_s)]
-            if len(members) >= HELD_FROM_COUNT and len(gone) > HELD_SHARE * len(members) and not force:
-                held[name] = len(gone)
-            else:
-                dead += gone
-        self._commit(
-            [Write(m.instance.key, None, m.revision) for m in dead], operation="prune", dry_run=dry_run
-        )
-        return Pruned(tuple(dead), held)
+        return prune(self._store, now=now, older_than_s=older_than_s, force=force, dry_run=dry_run)
 
     # -- looking
 
@@ -236,7 +190,7 @@ class Registry:
         for member in members_of(self._store, name, now=self._clock.now()):
             if member.instance.id == instance_id:
                 return member
-        raise NotFound(f"no instance {instance_id} of {name}", hint=self._instance_hint(name, instance_id))
+        raise NotFound(f"no instance {instance_id} of {name}", hint=instance_hint(self._store, name, instance_id))
 
     def dependents(self, name: str) -> list[str]:
         """The services that depend on `name`."""
@@ -289,32 +243,23 @@ class Registry:
         return document
 
     def _merged_instance(
-        self, name: str, url: str | None, given: Registration, *, replace: bool, origin: str
-    ) -> Instance | None:
-        if not given.names_instance(url):
-            return None
+        self,
+        document: Document | None,
+        name: str,
+        url: str | None,
+        given: Registration,
+        *,
+        replace: bool,
+        origin: str,
+    ) -> Instance:
         from mgov.model.registration import merge_instance
 
-        wanted = given.instance_id(url)
-        document = self._store.read(instance_key(name, wanted)) if wanted else None
-        before = from_value(name, wanted, document.value) if document is not None else None
+        before = from_value(name, given.instance_id(url), document.value) if document is not None else None
         return merge_instance(before, name, url, given, replace=replace, origin=origin, now=self._clock.now())
 
-    def _commit(self, writes: list[Write], *, operation: str, dry_run: bool) -> list[Outcome]:
-        before = {write.key: self._store.read(write.key) for write in writes}
-        if dry_run:
-            for write in writes:
-                _check_expected(write, before[write.key])
-            revisions = [document.revision if document is not None else "" for document in before.values()]
-        else:
-            revisions = self._store.write_many(writes, operation=operation)
-        return [
-            Outcome(_action(write, before[write.key]), *_named(write.key), revision)
-            for write, revision in zip(writes, revisions, strict=True)
-        ]
-
-    def _forget_state(self, writes: list[Write]) -> None:
-        self._store.write_many(writes, operation="deregister")
+    @staticmethod
+    def _revisions(documents: Sequence[Document | None]) -> list[str]:
+        return [document.revision if document is not None else "" for document in documents]
 
     def _set_maintenance(self, name: str, instance: str | None, value: dict[str, Any] | None) -> Outcome:
         check_name(name)
@@ -339,31 +284,24 @@ class Registry:
         _, revision = update(self._store, instance_key(name, instance), change, operation="maintenance")
         return Outcome(CHANGED, name, instance, revision)
 
-    def _instance_hint(self, name: str, instance: str) -> str:
-        known = [document.key.rpartition("/")[2] for document in self._store.scan(f"instance/{name}/")]
-        if not known:
-            return suggest_service(self._store, name)
-        near = suggest(instance, known)
-        return f"did you mean {near}?" if near else f"mgov instances {name}"
+
+def _merged_service(
+    document: Document | None, name: str, given: Registration, *, has_instance: bool, replace: bool, origin: str
+) -> Service:
+    from mgov.model.registration import merge_service
+
+    before = parse_service(name, document.value) if document is not None else None
+    return merge_service(before, name, given, has_instance=has_instance, replace=replace, origin=origin)
 
 
-def suggest_service(store: Store, name: str) -> str:
-    """A hint for a service name that nobody registered."""
-    if is_glob(name):
-        return "mgov services"
-    near = suggest(name, [document.key.partition("/")[2] for document in store.scan("service/")])
-    return f"did you mean {near}?" if near else "mgov services lists what is there"
-
-
-def _check_expected(write: Write, document: Document | None) -> None:
-    revision = document.revision if document is not None else ABSENT
-    if write.expect is not None and write.expect != revision:
-        raise Conflict(f"{write.key} is at revision {revision}, not {write.expect}")
+def _guarded(key: str, value: dict[str, Any], before: Document | None, expect: str | None) -> Write:
+    """The write that is lost when somebody changes `before` first; Conflict when it is not as the caller expects."""
+    revision = before.revision if before is not None else None
+    check_expected(Write(key, value, expect), revision)
+    return Write(key, value, revision or ABSENT)
 
 
 def _action(write: Write, before: Document | None) -> str:
-    if write.value is None:
-        return REMOVED
     if before is None:
         return CREATED
     return UNCHANGED if before.value == write.value else CHANGED
@@ -378,14 +316,6 @@ def _same_maintenance(before: dict[str, Any] | None, after: dict[str, Any] | Non
     if before is None or after is None:
         return before is after
     return {**before, "since": 0} == {**after, "since": 0}
-
-
-def _is_dead(member: Member, before: float) -> bool:
-    health = member.health
-    if health.status != UNHEALTHY or health.stale:
-        return False
-    since = health.since if health.since is not None else member.instance.registered_at
-    return since < before
 
 
 def _searched(service: Service) -> str:

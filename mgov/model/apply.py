@@ -76,7 +76,8 @@ def _instance_step(before: Instance | None, wanted: Instance, origin: str, now: 
     fields = _differing(definition_of(before), wanted)
     if not fields:
         return Step(UNCHANGED, wanted.service, wanted.id, before, before)
-    after = wanted._replace(origin=origin, registered_at=now, maintenance=before.maintenance, extra=before.extra)
+    since = before.registered_at if wanted.is_looked_at_like(before) else now
+    after = wanted._replace(origin=origin, registered_at=since, maintenance=before.maintenance, extra=before.extra)
     return Step(CHANGED, wanted.service, wanted.id, before, after, fields)
 
 

@@ -5,7 +5,7 @@ The stored value is a flat mapping; fields at their default are left out, unknow
 
 from mgov.errors import UsageError
 from mgov.model.health import DEFAULT_INTERVAL_S, DEFAULT_TIMEOUT_S, NONE, TCP, Check, parse_check
-from mgov.model.names import authority, check_name, slug, split_url
+from mgov.model.names import MAX_NAME_CHARS, authority, check_name, slug, split_url
 from mgov.model.record import NamedTuple
 
 TYPE_CHECKING = False
@@ -34,7 +34,8 @@ class Instance(NamedTuple):
     """One running copy. `host` is '' and `port` 0 for an instance known by its heartbeats alone.
 
     `origin` says who owns the registration: `manifest:SCOPE`, `register` or `run`. `ttl_s` is in seconds,
-    `registered_at` in seconds since the epoch.
+    `registered_at` in seconds since the epoch: when it came to its address and check, so that nothing observed before
+    speaks of it.
     """
 
     service: str
@@ -65,6 +66,11 @@ class Instance(NamedTuple):
         """Its key in the store."""
         return instance_key(self.service, self.id)
 
+    def is_looked_at_like(self, other: "Instance") -> bool:
+        """Whether what was observed of `other` holds for this one too: the same address under the same check."""
+        mine = (self.protocol, self.host, self.port, self.check.kind, self.check.url)
+        return mine == (other.protocol, other.host, other.port, other.check.kind, other.check.url)
+
 
 def instance_key(service: str, instance_id: str) -> str:
     """The store's key of an instance."""
@@ -72,8 +78,14 @@ def instance_key(service: str, instance_id: str) -> str:
 
 
 def default_id(host: str, port: int) -> str:
-    """The id of an instance that was given none: `host-port` as a name."""
-    return slug(f"{host.replace(':', '-')}-{port}")
+    """The id of an instance that was given none: `host-port` as a name; a long host is cut and marked by a checksum."""
+    plain = f"{host.replace(':', '-')}-{port}"
+    if len(plain) <= MAX_NAME_CHARS:
+        return slug(plain)
+    from zlib import crc32
+
+    tail = f"-{crc32(host.encode()):08x}-{port}"
+    return slug(plain[: MAX_NAME_CHARS - len(tail)]) + tail
 
 
 def parse_instance_url(text: str) -> tuple[str, str, int]:

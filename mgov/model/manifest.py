@@ -53,10 +53,13 @@ def parse(document: Any) -> tuple[Entry, ...]:
     if not isinstance(document, dict):
         raise UsageError("a manifest is a table with the key 'services'")
     refuse_unknown(document, ("services",), "a manifest")
-    services = document.get("services", {})
+    if "services" not in document:          # an empty file is a mistake, and with prune a costly one
+        raise UsageError("a manifest has the key 'services'", hint="an empty fleet is written: [services]")
+    services = document["services"]
     if not isinstance(services, dict):
         raise UsageError("services must be a table of services by name")
-    return tuple(_parse_entry(str(name), table) for name, table in sorted(services.items()))
+    by_name = {str(name): table for name, table in services.items()}
+    return tuple(_parse_entry(name, by_name[name]) for name in sorted(by_name))
 
 
 def dump(entries: Iterable[Entry]) -> dict[str, Any]:
@@ -175,15 +178,14 @@ def check_protocol(text: str) -> str:
 def _check(value: Any, protocol: str, host: str, port: int, ttl_s: float | None) -> Check:
     if value is None:
         return default_check(protocol, host, port, ttl_s)
-    if isinstance(value, str):
-        check = parse_check(value, protocol=protocol, host=host, port=port)
-    elif isinstance(value, dict):
-        check = parse_check_table(value, protocol=protocol, host=host, port=port)
-    else:
+    if not isinstance(value, str | dict):
         raise UsageError(f"health must be text or a table, not {value!r:.40}")
-    if not host and check.kind != NONE and (not isinstance(value, str) or "://" not in value):
-        raise UsageError("a check of an instance without an address must be a whole URL")
-    return check
+    named = value if isinstance(value, str) else value.get("check", TCP)
+    if not host and isinstance(named, str) and named != NONE and "://" not in named:
+        raise UsageError("a check of an instance without an address must be a whole URL, or none")
+    if isinstance(value, str):
+        return parse_check(value, protocol=protocol, host=host, port=port)
+    return parse_check_table(value, protocol=protocol, host=host, port=port)
 
 
 def _health_entry(instance: Instance) -> str | dict[str, Any]:

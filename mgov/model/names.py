@@ -31,7 +31,7 @@ def check_name(text: str, what: str = "service") -> str:
         return text
     better = slug(text)
     hint = f"use {better}" if better else "use lower-case letters, digits, '-', '.' and '_'"
-    if better and what == "service":
+    if what == "service":
         hint += "; --title holds any text"
     raise InvalidName(f"{text[:80]!r} is not a valid {what} name", hint=hint)
 
@@ -90,7 +90,7 @@ def split_url(text: str) -> tuple[str, str, int, str]:
     refused: the first never reaches a server, the second is a secret on a command line.
     """
     shown = text[:80]
-    if not _is_plain(text) and any(c <= " " or c == "\x7f" for c in text):
+    if not _is_plain(text) and any(c == " " or not c.isprintable() for c in text):
         raise UsageError(f"{shown!r} has a space or a control character in the URL")
     scheme, found, rest = text.partition("://")
     scheme = scheme.lower()

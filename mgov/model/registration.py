@@ -83,10 +83,11 @@ class Registration(NamedTuple):
 
 
 def merge_service(
-    before: Service | None, name: str, given: Registration, *, has_instance: bool, origin: str
+    before: Service | None, name: str, given: Registration, *, has_instance: bool, replace: bool, origin: str
 ) -> Service:
-    """The service after `given`; `before` is None for a new one or a full replacement."""
-    table: dict[str, Any] = to_table(before) if before is not None else {"name": name, "origin": origin}
+    """The service after `given`; with `replace` nothing stays of `before` but who keeps it."""
+    base = Service(name, origin=origin) if before is None else before
+    table: dict[str, Any] = to_table(Service(name, origin=base.origin) if replace else base)
     for field in _SERVICE_TEXTS:
         _set(table, field, getattr(given, field))
     _set(table, "datastores", given.datastores)
@@ -110,7 +111,7 @@ def merge_instance(
     origin: str,
     now: float,
 ) -> Instance:
-    """The instance after `given`. A registration that changes nothing returns `before` itself, with its time."""
+    """The instance after `given`. `registered_at` stays unless its address or check changed."""
     base = before if before is not None and not replace else None
     instance = base or Instance(service, given.instance_id(url), origin=origin)
     if url is not None:
@@ -127,13 +128,13 @@ def merge_instance(
     if given.metadata is not None:
         instance = instance._replace(metadata=metadata_at({"metadata": dict(given.metadata)}))
     if given.ttl_s is not None:
-        instance = instance._replace(ttl_s=given.ttl_s)
+        instance = instance._replace(ttl_s=round(given.ttl_s, 3))
     instance = check_instance(instance._replace(check=_check(base, instance, given)))
     if before is not None:
         instance = instance._replace(
             registered_at=before.registered_at, origin=before.origin, maintenance=before.maintenance, extra=before.extra
         )
-        return before if instance == before else instance._replace(registered_at=now)
+        return instance if instance.is_looked_at_like(before) else instance._replace(registered_at=now)
     return instance._replace(registered_at=now)
 
 
@@ -150,7 +151,7 @@ def _check(before: Instance | None, instance: Instance, given: Registration) -> 
     timeout_s = given.timeout_s if given.timeout_s is not None else old.timeout_s
     if interval_s < 0.1 or timeout_s < 0.001:
         raise UsageError("a check needs an interval of at least 100ms and a timeout of at least 1ms")
-    return check._replace(interval_s=interval_s, timeout_s=timeout_s)
+    return check._replace(interval_s=round(interval_s, 3), timeout_s=round(timeout_s, 3))
 
 
 def _named_check(text: str, instance: Instance) -> Check:

@@ -75,7 +75,7 @@ def parse_service(name: str, table: Mapping[str, Any]) -> Service:
         metadata=metadata_at(table),
         datastores=texts_at(table, "datastores"),
         api=parse_api(api),
-        schema=_schema(table.get("schema", {})),
+        schema=check_schema(table.get("schema", {})),
         dependencies=parse_dependencies(table.get("dependencies", []), of=name),
         origin=text_at(table, "origin"),
     )
@@ -203,6 +203,8 @@ def metadata_at(table: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(value, dict):
         raise UsageError(f"metadata must be a table, not {value!r:.40}")
     for key, text in value.items():
+        if not isinstance(key, str):
+            raise UsageError(f"metadata: the key {key!r:.40} must be text in quotes")
         if not isinstance(text, str):
             raise UsageError(f"metadata.{key:.80} must be text in quotes, not {text!r:.40}")
         check_text(key, "metadata")
@@ -221,7 +223,7 @@ def _parse_entry(entry: Any) -> Dependency:
         raise UsageError(f"type must be {SYNCHRONOUS} or {ASYNCHRONOUS}, not {kind!r:.40}")
     if not isinstance(is_optional, bool):
         raise UsageError(f"optional must be true or false, not {is_optional!r:.40}")
-    return Dependency(check_name(str(entry.get("name", ""))), kind, is_optional)
+    return Dependency(check_name(text_at(entry, "name")), kind, is_optional)
 
 
 def _dependency_entry(dependency: Dependency) -> str | dict[str, Any]:
@@ -235,7 +237,8 @@ def _dependency_entry(dependency: Dependency) -> str | dict[str, Any]:
     return entry
 
 
-def _schema(value: Any) -> Mapping[str, Any]:
+def check_schema(value: Any) -> dict[str, Any]:
+    """Return `value` if it is a table that both JSON and TOML can hold; else raise UsageError naming the place."""
     if not isinstance(value, dict):
         raise UsageError(f"schema must be a table, not {value!r:.40}")
     _plain(value, "schema")
@@ -245,6 +248,9 @@ def _schema(value: Any) -> Mapping[str, Any]:
 def _plain(value: Any, place: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
+            if not isinstance(key, str):
+                raise UsageError(f"{place:.80}: the key {key!r:.40} must be text in quotes")
+            check_text(key, place)
             _plain(item, f"{place}.{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
@@ -255,5 +261,7 @@ def _plain(value: Any, place: str) -> None:
         raise UsageError(f"{place:.80} is not a finite number")
     elif isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
         raise UsageError(f"{place:.80} does not fit 64 bits")
+    elif value is None:
+        raise UsageError(f"{place:.80} is null, which TOML cannot hold")
     elif not isinstance(value, bool | int | float):
-        raise UsageError(f"{place:.80} is {type(value).__name__}, which neither JSON nor TOML can both hold")
+        raise UsageError(f"{place:.80} is a {type(value).__name__}, which JSON cannot hold", hint="put it in quotes")

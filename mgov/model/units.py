@@ -7,10 +7,12 @@ from mgov.errors import UsageError
 
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 MAX_DURATION_S = 366 * 86400.0
+MIN_INTERVAL_S = 0.1
+_TIMES = (-62135596800.0, 253402300799.0)       # the years 1 to 9999 in UTC, which is all that RFC 3339 can write
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in `500ms`, `10s`, `2m`, `1h30m`, `7d`; a bare number is refused, for it has no unit."""
+    """Seconds, to the millisecond, in `500ms`, `10s`, `2m`, `1h30m`, `7d`; a bare number is refused: it has no unit."""
     total, number, rest = 0.0, "", text.strip()
     seen = False
     i = 0
@@ -30,7 +32,15 @@ def parse_duration(text: str) -> float:
         raise UsageError(f"{text[:40]!r} is not a duration", hint=hint)
     if total > MAX_DURATION_S:
         raise UsageError(f"{text[:40]!r} is longer than a year")
-    return total
+    return round(total, 3)
+
+
+def parse_interval(text: str) -> float:
+    """As `parse_duration`, for how often something is done: at least 100ms, so that nothing spins."""
+    seconds = parse_duration(text)
+    if seconds < MIN_INTERVAL_S:
+        raise UsageError(f"an interval is at least {format_duration(MIN_INTERVAL_S)}, not {text[:40]}")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
@@ -72,4 +82,7 @@ def parse_time(text: str) -> float:
         raise UsageError(f"{text[:40]!r} is not an RFC 3339 time", hint="write it like 2026-01-02T03:04:05Z") from None
     if at.tzinfo is None:
         raise UsageError(f"{text[:40]!r} has no time zone", hint=f"{text[:40]}Z for UTC")
-    return at.timestamp()
+    seconds = at.timestamp()
+    if not _TIMES[0] <= seconds <= _TIMES[1]:
+        raise UsageError(f"{text[:40]!r} is outside the years 1 to 9999 in UTC")
+    return seconds

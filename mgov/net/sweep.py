@@ -21,11 +21,20 @@ from mgov.net.resolve import Resolver, system_resolve
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
+    from typing import Protocol
 
     from mgov.net.resolve import Resolve
     from mgov.net.tls import Contexts
 
     OnResult = Callable[[int, Measurement], None]
+
+    class ProbeAll(Protocol):
+        """What `sweep_now` is, for a caller that may be given another."""
+
+        def __call__(
+            self, targets: Sequence[Target], *, concurrency: int | None = None, on_result: OnResult | None = None
+        ) -> list[Measurement]:
+            """The measurements of `targets`, in their order; each is told to `on_result` as it comes."""
 
 _NEVER = float("inf")
 _QUIET_AFTER_S = 0.1            # a probe this old waits for its peer and costs nothing

@@ -1,0 +1,16 @@
+"""What a change did to one thing of the fleet."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+CREATED, CHANGED, UNCHANGED, REMOVED = "created", "changed", "unchanged", "removed"
+
+
+class Outcome(NamedTuple):
+    """`action` is created, changed, unchanged or removed; `instance` is '' for the service."""
+
+    action: str
+    service: str
+    instance: str = ""
+    revision: str = ""
