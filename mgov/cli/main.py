@@ -4,6 +4,7 @@ Hot verbs and bare help come first and never load typer; everything else is pars
 standard library's smallest modules may be imported at the top of this file.
 """
 
+import gc
 import os
 import sys
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mgov.cli.session import Session
+
+
+GC_THRESHOLD = 100_000
 
 
 class Terminated(BaseException):
@@ -73,6 +77,9 @@ class _Boundary:
         from mgov.cli.root import run
         from mgov.cli.session import Session
 
+        # A command lives for a moment and makes thousands of records that all stay: looking for cycles among them is
+        # a tenth of a sweep's time. What runs for long (a watch) is still collected.
+        gc.set_threshold(GC_THRESHOLD)
         own, child = split_child(args)
         self.session = Session(self.out, os.environ, child)
         restore = _unwind_on_sigterm()
