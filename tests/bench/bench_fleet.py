@@ -1,0 +1,167 @@
+"""What a large fleet costs: one service of 10,000, and 1,000 services with 10,000 instances as one manifest.
+
+    python tests/bench/bench_fleet.py [--runs 15]
+
+`discover` of one service is timed alternately in a store of 10 services and in one of 10,000; the figure is the ratio
+of the medians, of the wall clock or of the processor's time, whichever is smaller, with the limit 1.1. `apply` of the
+big manifest is timed once as TOML and once as JSON, each into a new store, with the limit 5 s. `services` and `stats`
+over it are timed alternately with the same command over an empty store; the figure is the difference of the medians,
+with the limit 0.5 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+FEW, MANY = 10, 10_000
+SERVICE_COUNT, INSTANCES_EACH = 1_000, 10
+DISCOVER_LIMIT, APPLY_LIMIT_S, LIST_LIMIT_S = 1.1, 5.0, 0.5
+
+
+def fleet(service_count: int, instances_each: int) -> dict[str, Any]:
+    """A manifest: each service depends on the one before, each instance has an address of its own."""
+    services: dict[str, Any] = {}
+    for i in range(service_count):
+        services[f"service-{i:05}"] = {
+            "owner": f"team-{i % 20}",
+            "tags": ["edge" if i % 3 == 0 else "core"],
+            "dependencies": [f"service-{i - 1:05}"] if i else [],
+            "instances": [
+                {"url": f"http://10.{i // 250}.{i % 250}.{j + 1}:8080", "health": "none", "region": f"eu-{j % 3}"}
+                for j in range(instances_each)
+            ],
+        }
+    return {"services": services}
+
+
+def toml_text(document: dict[str, Any]) -> str:
+    """The manifest as TOML."""
+    import tomli_w
+
+    return tomli_w.dumps(document)
+
+
+class Cost(NamedTuple):
+    """One process: what passed on the wall, and what it used of the processor, in seconds."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def mgov(store: Path, *words: str) -> Cost:
+    """What one command over `store` took as a whole process; end the benchmark when it fails."""
+    command = [sys.executable, "-m", "mgov", *words, "--quiet", "--store", str(store)]
+    with open(store.parent / "out.txt", "wb") as out:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, env=environment())
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(words)} ended with {process.returncode}")
+    return Cost(wall_s, usage.ru_utime + usage.ru_stime)
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with mgov's source to be found."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(("PYTHON", "MGOV_"))}
+    return {**kept, "PYTHONPATH": str(ROOT)}
+
+
+def new_store(folder: Path, name: str) -> Path:
+    """An empty store."""
+    store = folder / name
+    mgov(store, "init", str(store))
+    return store
+
+
+def store_of(folder: Path, name: str, document: dict[str, Any]) -> Path:
+    """A store that holds `document`."""
+    store = new_store(folder, name)
+    manifest = folder / f"{name}.json"
+    manifest.write_text(json.dumps(document))
+    mgov(store, "apply", "-f", str(manifest))
+    return store
+
+
+def alternate(stores: Sequence[Path], words: Sequence[str], *, runs: int) -> list[Cost]:
+    """The medians of one command over each of the stores, taken in turn; one round warms up."""
+    times: list[list[Cost]] = [[] for _ in stores]
+    for turn in range(runs + 1):
+        for kept, store in zip(times, stores, strict=True):
+            cost = mgov(store, *words)
+            if turn:
+                kept.append(cost)
+    return [Cost(*(statistics.median(one[i] for one in kept) for i in range(2))) for kept in times]
+
+
+def verdict(value: float, limit: float) -> str:
+    """Whether it is within its limit, in a word."""
+    return "ok" if value <= limit else "OVER"
+
+
+def bench_discover(folder: Path, *, runs: int) -> None:
+    """One service of ten thousand."""
+    few, many = (store_of(folder, f"of-{count}", fleet(count, 1)) for count in (FEW, MANY))
+    for words in (("discover", "service-00005", "-o", "url"), ("discover", "service-00005")):
+        of_few, of_many = alternate((few, many), words, runs=runs)
+        wall, cpu = (many / few for many, few in zip(of_many, of_few, strict=True))
+        ratio = min(wall, cpu)
+        print(
+            f"{' '.join(words)}: {of_few.wall_s * 1000:.1f} ms of {FEW}, {of_many.wall_s * 1000:.1f} ms of {MANY}; "
+            f"ratio {wall:.2f} wall, {cpu:.2f} cpu, limit {DISCOVER_LIMIT}: {verdict(ratio, DISCOVER_LIMIT)}"
+        )
+
+
+def bench_apply(folder: Path) -> Path:
+    """The big manifest, in both forms; return a store that holds it."""
+    document = fleet(SERVICE_COUNT, INSTANCES_EACH)
+    for suffix, text in (("toml", toml_text(document)), ("json", json.dumps(document))):
+        manifest = folder / f"fleet.{suffix}"
+        manifest.write_text(text)
+        store = new_store(folder, f"from-{suffix}")
+        for which in ("new", "unchanged"):
+            took_s = mgov(store, "apply", "-f", str(manifest)).wall_s
+            print(
+                f"apply of {SERVICE_COUNT} services, {SERVICE_COUNT * INSTANCES_EACH} instances, {suffix}, {which}: "
+                f"{took_s:.2f} s, limit {APPLY_LIMIT_S:g}: {verdict(took_s, APPLY_LIMIT_S)}"
+            )
+    return store
+
+
+def bench_lists(folder: Path, big: Path, *, runs: int) -> None:
+    """What lists the whole fleet."""
+    empty = new_store(folder, "empty")
+    for words in (("services",), ("stats",)):
+        of_empty, of_big = alternate((empty, big), words, runs=runs)
+        beyond_s = of_big.wall_s - of_empty.wall_s
+        print(
+            f"{words[0]} over it: {beyond_s:.3f} s beyond {of_empty.wall_s:.3f} s of start-up, limit {LIST_LIMIT_S}: "
+            f"{verdict(beyond_s, LIST_LIMIT_S)}"
+        )
+
+
+def main() -> None:
+    """Run the benchmark as the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=15)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mgov-bench-") as name:
+        folder = Path(name)
+        bench_lists(folder, bench_apply(folder), runs=chosen.runs)
+        bench_discover(folder, runs=chosen.runs)
+
+
+if __name__ == "__main__":
+    main()
