@@ -17,13 +17,15 @@ def actions(outcomes):
 
 
 def register(platform, name="orders", url=URL, **fields):
-    options = {key: fields.pop(key) for key in ("replace", "create_only", "expect_revision", "dry_run") if key in fields}
+    known = ("replace", "create_only", "expect_revision", "dry_run")
+    options = {key: fields.pop(key) for key in known if key in fields}
     return platform.registry.register(name, url, fields=Registration(**fields), **options)
 
 
 def contents(path):
     """Every file of a store with its bytes, but for the lock files, which say who held them last."""
-    return {p.relative_to(path): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file() and "lock" not in p.parts}
+    files = sorted(p for p in path.rglob("*") if p.is_file() and "lock" not in p.parts)
+    return {p.relative_to(path): p.read_bytes() for p in files}
 
 
 EVERYTHING = {
@@ -376,8 +378,9 @@ def test_show_knows_dependencies_both_ways(platform):
 
 @pytest.mark.parametrize(
     "bad",
-    ["../../etc/x", "/etc/x", "a/b", "", ".", "..", "a..b", "a\0b", "a\nb", "a" * 256, "Orders", "ｏrders", "订单", "-rf"],
-)
+    ["../../etc/x", "/etc/x", "a/b", "", ".", "..", "a..b", "a\0b", "a\nb", "a" * 256,
+     "Orders", "ｏrders", "订单", "-rf"],
+)  # fmt: skip
 def test_a_name_outside_the_grammar_is_refused_everywhere_and_touches_no_file(platform, tmp_path, bad):
     before = contents(tmp_path)
     registry = platform.registry
