@@ -1,0 +1,84 @@
+"""A file that a person asked for (a report, metrics): written whole or not at all, outside of any store."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from mgov.errors import OutputError
+from mgov.store.folder import write_all
+
+
+def write_whole(path: str, data: str | bytes, *, mode: int | None = None) -> None:
+    """Put `data` at `path`: who reads it sees the file that was there or the new one, flushed to the disk.
+
+    A symbolic link stays and what it points to is replaced; a pipe or a device (/dev/stdout) is written to as it is.
+    The file keeps the mode that it had; a new one gets `mode` [0666 less the umask]. Raise OutputError naming `path`;
+    then what was there is as it was.
+    """
+    content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+    try:
+        place = os.path.realpath(path)
+        before = _stat(place)
+        if before is None or stat.S_ISREG(before.st_mode):
+            _replace(place, content, mode, stat.S_IMODE(before.st_mode) if before is not None else None)
+        else:
+            _write_through(path, content)
+    except (OSError, ValueError) as error:              # ValueError: a NUL in the path
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        raise OutputError(f"{path} could not be written: {reason[:1].lower()}{reason[1:]}") from error
+
+
+def _stat(place: str) -> os.stat_result | None:
+    try:
+        return os.stat(place)
+    except FileNotFoundError:
+        return None
+
+
+def _replace(place: str, content: bytes, mode: int | None, kept_mode: int | None) -> None:
+    folder = os.path.dirname(place)
+    # The name is short, for the target's may already be as long as names can be, and new, for two may write at once.
+    temp = os.path.join(folder, f".mgov-{os.urandom(8).hex()}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temp, flags, 0o666 if mode is None else mode)
+    try:
+        try:
+            exact = mode if mode is not None else kept_mode
+            if exact is not None:
+                os.fchmod(descriptor, exact)
+            write_all(descriptor, content)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temp, place)
+    except BaseException:
+        _unlink(temp)
+        raise
+    _flush_folder(folder)
+
+
+def _unlink(temp: str) -> None:
+    try:
+        os.unlink(temp)
+    except OSError:
+        pass
+
+
+def _flush_folder(folder: str) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:                     # a folder that may be written but not read: the name is in place all the same
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_through(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        write_all(descriptor, content)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,91 @@
+"""Files outside of the store: whole or not at all, and the error says which."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+
+import pytest
+
+from mgov.errors import OutputError
+from mgov.store import outfile
+from mgov.store.outfile import write_whole
+
+
+def test_the_file_holds_what_was_given_and_nothing_is_left_beside_it(tmp_path):
+    path = tmp_path / "report.xml"
+    write_whole(str(path), "订单\n")
+    assert path.read_text() == "订单\n"
+    assert [one.name for one in tmp_path.iterdir()] == ["report.xml"]
+
+
+def test_a_name_without_a_folder_is_in_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_whole("report.xml", b"x")
+    assert (tmp_path / "report.xml").read_bytes() == b"x"
+
+
+def test_a_new_file_follows_the_umask_and_an_old_one_keeps_its_mode(tmp_path):
+    path = tmp_path / "metrics.prom"
+    before = os.umask(0o027)
+    try:
+        write_whole(str(path), "a")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    finally:
+        os.umask(before)
+    path.chmod(0o604)
+    write_whole(str(path), "b")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+    write_whole(str(path), "c", mode=0o600)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    write_whole(str(tmp_path / "link"), "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+@pytest.mark.parametrize("call", ["write_all", "fsync", "replace"])
+def test_when_a_call_fails_the_old_file_stays_and_the_error_is_an_output_error(tmp_path, monkeypatch, call):
+    path = tmp_path / "report.xml"
+    path.write_text("old")
+
+    def fail(*_args, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(outfile if call == "write_all" else os, call, fail)
+    with pytest.raises(OutputError, match=r"report\.xml could not be written: no space left on device") as raised:
+        write_whole(str(path), "new")
+    assert raised.value.exit_status == 74
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["report.xml"]
+
+
+@pytest.mark.parametrize("name", ["missing/report.xml", ".", "a\0b"])
+def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path, name):
+    with pytest.raises(OutputError, match="could not be written"):
+        write_whole(f"{tmp_path}/{name}", "x")
+
+
+def test_a_full_device_is_an_output_error_and_a_pipe_is_written_through(tmp_path):
+    with pytest.raises(OutputError, match="/dev/full could not be written: no space left"):
+        write_whole("/dev/full", "x")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    seen = []
+    reader = threading.Thread(target=lambda: seen.append(pipe.read_text()))
+    reader.start()
+    write_whole(str(pipe), "through")
+    reader.join()
+    assert seen == ["through"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_name_as_long_as_names_can_be_is_written(tmp_path):
+    path = tmp_path / ("x" * 255)
+    write_whole(str(path), "x")
+    assert path.read_text() == "x"
