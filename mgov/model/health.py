@@ -4,7 +4,7 @@ An instance's status is derived at the moment of asking, never stored as such:
 
 - under maintenance (its own or its service's): `maintenance`, whatever was seen;
 - with a TTL whose heartbeat is missing or expired: `unhealthy`;
-- with a check (http, https, tcp): what the newest observation says, `starting` until there is one;
+- with a check (http, https, tcp, tls): what the newest observation says, `starting` until there is one;
 - without a check: its last heartbeat's word if it has a TTL, else `declared`.
 
 Beside any of them stands `stale`: the newest observation is older than three intervals, so nobody knows.
@@ -34,17 +34,21 @@ DEFAULT_TIMEOUT_S = 5.0
 STALE_AFTER_INTERVALS = 3
 LATENCY_WEIGHT = 0.3                            # of the newest observation in the smoothed latency (EWMA)
 
-HTTP, HTTPS, TCP, NONE = "http", "https", "tcp", "none"
-CHECK_KINDS = (HTTP, HTTPS, TCP, NONE)
+HTTP, HTTPS, TCP, TLS, NONE = "http", "https", "tcp", "tls", "none"
+CHECK_KINDS = (HTTP, HTTPS, TCP, TLS, NONE)
 
 
 class Check(NamedTuple):
-    """How an instance is looked at: `url` is absolute for http, https and tcp, and empty for none."""
+    """How an instance is looked at: `url` is absolute for http, https, tcp and tls, and empty for none.
+
+    `expect` holds expectations as they were written (model.expectation); all must hold.
+    """
 
     kind: str
     url: str = ""
     interval_s: float = DEFAULT_INTERVAL_S
     timeout_s: float = DEFAULT_TIMEOUT_S
+    expect: "tuple[str, ...]" = ()
 
 
 class Observation(NamedTuple):
@@ -99,7 +103,7 @@ def parse_check(
     interval_s: float = DEFAULT_INTERVAL_S,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> Check:
-    """The check that `text` names for an instance: a path, an absolute URL, `tcp` or `none`.
+    """The check that `text` names for an instance: a path, an absolute URL, `tcp`, `tls` or `none`.
 
     A path is fetched over the instance's own protocol when that is http or https, else over http.
     """
@@ -107,30 +111,30 @@ def parse_check(
         raise UsageError("a check needs an interval of at least 100ms and a timeout of at least 1ms")
     if text == NONE:
         return Check(NONE, "", interval_s, timeout_s)
-    if text == TCP:
-        return Check(TCP, f"tcp://{authority(host, port)}", interval_s, timeout_s)
+    if text in (TCP, TLS):
+        return Check(text, f"{text}://{authority(host, port)}", interval_s, timeout_s)
     if text.startswith("/"):
         scheme = HTTPS if protocol == HTTPS else HTTP
         return parse_check_url(f"{scheme}://{authority(host, port)}{text}", interval_s=interval_s, timeout_s=timeout_s)
     if "://" in text:
         return parse_check_url(text, interval_s=interval_s, timeout_s=timeout_s)
     raise UsageError(
-        f"{text[:80]!r} is not a health check", hint="give a path such as /health, an absolute URL, tcp or none"
+        f"{text[:80]!r} is not a health check", hint="give a path such as /health, an absolute URL, tcp, tls or none"
     )
 
 
 def parse_check_url(
     text: str, *, interval_s: float = DEFAULT_INTERVAL_S, timeout_s: float = DEFAULT_TIMEOUT_S
 ) -> Check:
-    """The check of a bare URL: http, https or tcp."""
+    """The check of a bare URL: http, https, tcp, or tls for the certificate of a TCP service."""
     scheme, host, port, path = split_url(text)
-    if scheme == TCP:
+    if scheme in (TCP, TLS):
         if path not in ("", "/"):
-            raise UsageError(f"{text[:80]!r} is a tcp check and can have no path")
-        return Check(TCP, f"tcp://{authority(host, port)}", interval_s, timeout_s)
+            raise UsageError(f"{text[:80]!r} is a {scheme} check and can have no path")
+        return Check(scheme, f"{scheme}://{authority(host, port)}", interval_s, timeout_s)
     if scheme in (HTTP, HTTPS):
         return Check(scheme, f"{scheme}://{authority(host, port)}{path or '/'}", interval_s, timeout_s)
-    raise UsageError(f"{text[:80]!r} cannot be checked", hint="checks speak http, https and tcp")
+    raise UsageError(f"{text[:80]!r} cannot be checked", hint="checks speak http, https, tcp and tls")
 
 
 def parse_check_table(table: "Mapping[str, Any]", *, protocol: str, host: str, port: int) -> Check:

@@ -2,15 +2,21 @@
 
 The net measures and never judges; this file judges and never connects. An http or https target is healthy when it
 answers with 2xx, degraded with 429 (it lives, and asks for less), unhealthy otherwise; a tcp target is healthy when
-it accepts a connection.
+it accepts a connection, a tls target when its certificate is valid. Where the check has expectations, all of them
+must hold (`model.expectation`).
 """
 
+from mgov.errors import UsageError
 from mgov.model.health import DEGRADED, HEALTHY, TCP, UNHEALTHY, Check, Observation
+from mgov.model.health import TLS as TLS_KIND
 from mgov.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
+
+    from mgov.model.verdict import Verdict
 
 DNS, REFUSED, UNREACHABLE, TIMEOUT, RESET = "dns", "refused", "unreachable", "timeout", "reset"
 TLS, PROTOCOL, HEADERS_TOO_LARGE, CLOSED = "tls", "protocol", "headers-too-large", "closed"
@@ -28,7 +34,9 @@ class Measurement(NamedTuple):
     `error` is '' when the probe got all that a judgement needs, else one of ERRORS, and `detail` says it in words.
     Phases are milliseconds and None when not reached: `dns_ms`, `connect_ms` and `tls_ms` last as long as they say,
     `first_byte_ms` and `total_ms` count from the start. `address` is the `ip:port` that was connected to (or tried
-    last). `reason_phrase`, `location` and `body` are foreign text; `body` is kept on request only and ends at 64 KiB.
+    last). `reason_phrase`, `location`, `body`, `headers` and the certificate's names are foreign text. `body` (up to
+    64 KiB) and `headers` (lower-cased names) are kept on request only; so is the peer's certificate, and that of a
+    peer which is refused because it has expired. `cert_expires_at` is in seconds since the epoch.
     """
 
     error: str
@@ -45,6 +53,10 @@ class Measurement(NamedTuple):
     location: str = ""
     body_bytes: int = 0
     is_body_cut: bool = False
+    headers: "tuple[tuple[str, str], ...]" = ()
+    cert_expires_at: "float | None" = None
+    cert_subject: str = ""
+    cert_issuer: str = ""
 
     @property
     def is_local(self) -> bool:
@@ -63,11 +75,48 @@ def observe(check: Check, seen: Measurement, *, at: float) -> Observation:
     """
     if seen.error == LOCAL_ERROR:
         raise ValueError(f"a local error says nothing about the target: {seen.detail}")
-    status, reason = _verdict(check, seen)
-    return Observation(status, reason, None if seen.error else seen.total_ms, at, _evidence(seen))
+    evidence = _evidence(seen)
+    if check.expect or check.kind == TLS_KIND:
+        status, reason = _held_to_expectations(check, seen, at, evidence)
+    else:
+        status, reason = _plain_verdict(check, seen)
+    return Observation(status, reason, None if seen.error else seen.total_ms, at, evidence)
 
 
-def _verdict(check: Check, seen: Measurement) -> tuple[str, str]:
+def _held_to_expectations(check: Check, seen: Measurement, at: float, evidence: "dict[str, Any]") -> tuple[str, str]:
+    """The status and its reason; the verdicts go into `evidence` when expectations were given."""
+    from mgov.model.expectation import expectations_of
+    from mgov.model.verdict import certificate_age, judge
+
+    try:
+        verdicts = judge(expectations_of(check.kind, tuple(check.expect)), seen, at=at)
+    except UsageError as error:         # an older mgov or a hand wrote it: the other targets of a sweep go on
+        return UNHEALTHY, error.message
+    if check.expect:
+        evidence["expectations"] = [
+            {"expect": v.text, "observed": v.observed, "is_met": v.is_met, "is_soft": v.is_soft} for v in verdicts
+        ]
+    if seen.error:
+        return UNHEALTHY, seen.detail or seen.error
+    unmet = _first_unmet(verdicts)
+    if unmet is not None:
+        return DEGRADED if unmet.is_soft else UNHEALTHY, f"expected {unmet.text}, observed {unmet.observed}"
+    if check.kind == TLS_KIND:
+        return HEALTHY, f"certificate {certificate_age((seen.cert_expires_at or at) - at)}"
+    return HEALTHY, "connected" if check.kind == TCP else _http_words(seen)
+
+
+def _first_unmet(verdicts: "Sequence[Verdict]") -> "Verdict | None":
+    """The one that decides the status: the first unmet that is not soft, else the first unmet."""
+    unmet = [verdict for verdict in verdicts if not verdict.is_met]
+    return next((verdict for verdict in unmet if not verdict.is_soft), unmet[0] if unmet else None)
+
+
+def _http_words(seen: Measurement) -> str:
+    return f"HTTP {seen.status_code} {seen.reason_phrase}".rstrip()
+
+
+def _plain_verdict(check: Check, seen: Measurement) -> tuple[str, str]:
     if seen.error:
         return UNHEALTHY, seen.detail or seen.error
     if check.kind == TCP:
@@ -75,7 +124,7 @@ def _verdict(check: Check, seen: Measurement) -> tuple[str, str]:
     code = seen.status_code
     if code is None:
         return UNHEALTHY, "no HTTP status"
-    reason = f"HTTP {code} {seen.reason_phrase}".rstrip()
+    reason = _http_words(seen)
     if 200 <= code < 300:
         return HEALTHY, reason
     if code == 429:
@@ -103,4 +152,8 @@ def _evidence(seen: Measurement) -> "dict[str, Any]":
         facts["body_bytes"] = seen.body_bytes
     if seen.is_body_cut:
         facts["is_body_cut"] = True
+    if seen.cert_expires_at is not None:
+        facts["cert_expires_at"] = seen.cert_expires_at
+        facts["cert_subject"] = seen.cert_subject
+        facts["cert_issuer"] = seen.cert_issuer
     return facts

@@ -37,6 +37,14 @@ class ProbeFailed(Exception):
         self.detail = detail
 
 
+class CertificateRefused(ProbeFailed):
+    """The peer's certificate did not verify; `is_out_of_time` when that is because it expired or is not valid yet."""
+
+    def __init__(self, code: str, detail: str, *, is_out_of_time: bool) -> None:
+        super().__init__(code, detail)
+        self.is_out_of_time = is_out_of_time
+
+
 def failed_with(number: int) -> ProbeFailed | None:
     """The failure that errno `number` means, or None if it is not one of the network's."""
     known = _KNOWN.get(number)

@@ -27,17 +27,18 @@ class Answer:
     """One HTTP answer as it comes in: feed it bytes until `is_done`, or call `end` when the peer stops.
 
     Interim answers (1xx) are passed over; all heads and trailers together may have 64 KiB. The body is counted, kept
-    only if `keep_body`, and cut at 64 KiB. `feed` and `end` raise ProbeFailed. llhttp refuses two Content-Lengths and
-    other ambiguous framing (RFC 9112, 6.3).
+    only if `keep_body`, and cut at 64 KiB; `headers` holds the final head's, only if `keep_headers`. `feed` and `end`
+    raise ProbeFailed. llhttp refuses two Content-Lengths and other ambiguous framing (RFC 9112, 6.3).
     """
 
     __slots__ = ("_declared", "_head_bytes", "_header_bytes", "_is_framed", "_is_head_done", "_keep_body",
-                 "_kept", "_parser", "_received", "body_bytes", "is_cut", "is_done", "location", "reason",
-                 "status_code")
+                 "_keep_headers", "_kept", "_parser", "_received", "body_bytes", "headers", "is_cut", "is_done",
+                 "location", "reason", "status_code")
 
-    def __init__(self, *, keep_body: bool = False) -> None:
+    def __init__(self, *, keep_body: bool = False, keep_headers: bool = False) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._keep_body = keep_body
+        self._keep_headers = keep_headers
         self._kept: list[bytes] = []
         self._head_bytes = 0            # on the wire, up to and with the piece that ended the head
         self._header_bytes = 0
@@ -48,6 +49,7 @@ class Answer:
         self.status_code: int | None = None
         self.reason = b""
         self.location = b""
+        self.headers: list[tuple[bytes, bytes]] = []
         self.body_bytes = 0
         self.is_cut = False
         self.is_done = False
@@ -101,6 +103,7 @@ class Answer:
     def on_message_begin(self) -> None:
         if not self.is_done:
             self.reason = b""
+            self.headers.clear()        # an interim answer's say nothing of the final one
 
     def on_status(self, part: bytes) -> None:
         if not self.is_done:
@@ -119,6 +122,8 @@ class Answer:
             self._is_framed = True
         elif size == 8 and name.lower() == b"location":
             self.location = value
+        if self._keep_headers:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if self.is_done:

@@ -14,6 +14,7 @@ from mgov.net.resolve import literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mgov.net.probe import Trust
     from mgov.net.reactor import Task
     from mgov.net.resolve import Address, Resolver
     from mgov.net.tls import Contexts, TlsStream
@@ -29,7 +30,7 @@ class Link:
     Every method raises ProbeFailed, or TimeoutError at the task's deadline. `close` may be called at any time.
     """
 
-    __slots__ = ("_contexts", "_resolver", "_sock", "_tls", "address", "connect_ms", "dns_ms", "first_byte_ms",
+    __slots__ = ("_contexts", "_peer", "_resolver", "_sock", "_tls", "address", "connect_ms", "dns_ms", "first_byte_ms",
                  "phase", "started_at", "task", "tls_ms")
 
     def __init__(self, task: Task, resolver: Resolver, contexts: Contexts) -> None:
@@ -38,6 +39,7 @@ class Link:
         self._contexts = contexts
         self._sock: socket.socket | None = None
         self._tls: TlsStream | None = None
+        self._peer: Address | None = None
         self.phase = "dns"
         self.address = ""
         self.dns_ms: float | None = None
@@ -58,19 +60,40 @@ class Link:
         self.connect_ms = (perf_counter() - began) * 1000
         self.phase = "answer"
 
-    async def start_tls(self, host: str, *, insecure: bool, ca_file: str) -> None:
-        """Shake hands as `host`; the certificate must be valid for it unless `insecure`."""
+    async def start_tls(self, host: str, trust: Trust) -> None:
+        """Shake hands as `host`; the certificate must be valid for it unless `trust` is insecure."""
         from mgov.net.tls import TlsStream, context_for
 
         assert self._sock is not None
         self.phase = "tls"
         began = perf_counter()
-        context = context_for(self._contexts, insecure=insecure, ca_file=ca_file)
+        context = context_for(self._contexts, trust)
         self._tls = TlsStream(self.task, self._sock, context, host)
         self._sock = self._tls.sock
         await self._tls.handshake()
         self.tls_ms = (perf_counter() - began) * 1000
         self.phase = "answer"
+
+    def certificate(self) -> bytes:
+        """The certificate that the peer showed, in DER; b'' without TLS."""
+        return self._tls.certificate() if self._tls is not None else b""
+
+    async def refused_certificate(self, host: str, trust: Trust) -> bytes:
+        """The certificate that was refused, or b'' where it cannot be had: OpenSSL does not hand it out.
+
+        It is read on a second connection to the same address, which trusts anybody, sends nothing, and leaves no
+        trace in the phases.
+        """
+        assert self._peer is not None
+        try:
+            self.close()
+            await self._attempt(self._peer)
+            await self.start_tls(host, trust._replace(insecure=True))
+            return self.certificate()
+        except (ProbeFailed, TimeoutError):
+            return b""
+        finally:
+            self.tls_ms = None
 
     async def send(self, data: bytes) -> None:
         """Send all of `data`."""
@@ -138,6 +161,7 @@ class Link:
         raise failure
 
     async def _attempt(self, address: Address) -> None:
+        self._peer = address
         family, place = address
         host, port = place[0], place[1]
         self.address = f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"

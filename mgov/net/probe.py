@@ -14,21 +14,34 @@ from mgov.model.measurement import LOCAL_ERROR, TIMEOUT, UNFORESEEN, Measurement
 from mgov.model.names import split_url
 from mgov.model.record import NamedTuple
 from mgov.model.units import format_duration
-from mgov.net.failure import ProbeFailed
+from mgov.net.failure import CertificateRefused, ProbeFailed
 from mgov.net.http1 import Answer, request_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from mgov.model.health import Check
+    from mgov.net.certificate import Certificate
     from mgov.net.link import Link
 
     Probe = Callable[["Target", "Place", Link, "Seen"], Awaitable[None]]
 
 
+class Trust(NamedTuple):
+    """Whom TLS trusts and what it shows: the fields of a Target that a context is built from."""
+
+    insecure: bool = False
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+
 class Target(NamedTuple):
     """What is probed, and how. `timeout_s` is one total: name, connect, TLS, headers and body together.
 
-    `insecure` accepts any certificate; `ca_file` is a PEM file of the authorities trusted instead of the system's.
+    `insecure` accepts any certificate; `ca_file` is a PEM file of the authorities trusted instead of the system's;
+    `cert_file` and `key_file` hold the client certificate to show (PEM; the key may be in the same file).
+    `keep_body`, `keep_headers` and `want_cert` say what a judgement needs beside the status.
     """
 
     url: str
@@ -36,6 +49,30 @@ class Target(NamedTuple):
     keep_body: bool = False
     insecure: bool = False
     ca_file: str = ""
+    keep_headers: bool = False
+    want_cert: bool = False
+    cert_file: str = ""
+    key_file: str = ""
+
+    @property
+    def trust(self) -> Trust:
+        """Its TLS options."""
+        return Trust(self.insecure, self.ca_file, self.cert_file, self.key_file)
+
+
+def target_of(check: Check, *, timeout_s: float | None = None, trust: Trust | None = None) -> Target:
+    """The target of `check`, with what its expectations need; UsageError for one that cannot be read.
+
+    `timeout_s` takes the place of the check's own.
+    """
+    insecure, ca_file, cert_file, key_file = trust or Trust()
+    body = headers = certificate = False
+    if check.expect:
+        from mgov.model.expectation import expectations_of, needs
+
+        body, headers, certificate = needs(expectations_of(check.kind, tuple(check.expect)))
+    return Target(check.url, timeout_s or check.timeout_s, body, insecure, ca_file, headers, certificate, cert_file,
+                  key_file)
 
 
 class Place(NamedTuple):
@@ -50,10 +87,11 @@ class Place(NamedTuple):
 class Seen:
     """What a probe has learnt so far; it stays when the probe fails half-way."""
 
-    __slots__ = ("answer",)
+    __slots__ = ("answer", "certificate")
 
     def __init__(self) -> None:
         self.answer: Answer | None = None
+        self.certificate: Certificate | None = None
 
 
 async def probe_tcp(target: Target, place: Place, link: Link, seen: Seen) -> None:
@@ -70,19 +108,44 @@ async def probe_http(target: Target, place: Place, link: Link, seen: Seen) -> No
 async def probe_https(target: Target, place: Place, link: Link, seen: Seen) -> None:
     """As http, over TLS."""
     await link.connect(place.host, place.port)
-    await link.start_tls(place.host, insecure=target.insecure, ca_file=target.ca_file)
+    await _start_tls(target, place, link, seen, want_cert=target.want_cert)
     await _exchange(target, place, link, seen)
+
+
+async def probe_tls(target: Target, place: Place, link: Link, seen: Seen) -> None:
+    """Connect, shake hands and read the certificate, no more."""
+    await link.connect(place.host, place.port)
+    await _start_tls(target, place, link, seen, want_cert=True)
 
 
 PROBES: dict[str, Probe] = {
     "http": probe_http,
     "https": probe_https,
     "tcp": probe_tcp,
+    "tls": probe_tls,
 }
 
 
+async def _start_tls(target: Target, place: Place, link: Link, seen: Seen, *, want_cert: bool) -> None:
+    trust = target.trust
+    try:
+        await link.start_tls(place.host, trust)
+    except CertificateRefused as refusal:
+        if want_cert or refusal.is_out_of_time:
+            seen.certificate = _read(await link.refused_certificate(place.host, trust))
+        raise
+    if want_cert:
+        seen.certificate = _read(link.certificate())
+
+
+def _read(der: bytes) -> Certificate | None:
+    from mgov.net.certificate import read_certificate
+
+    return read_certificate(der)
+
+
 async def _exchange(target: Target, place: Place, link: Link, seen: Seen) -> None:
-    answer = seen.answer = Answer(keep_body=target.keep_body)
+    answer = seen.answer = Answer(keep_body=target.keep_body, keep_headers=target.keep_headers)
     await link.send(request_bytes(*place))
     while not answer.is_done:
         data = await link.receive()
@@ -122,11 +185,20 @@ def _measurement(link: Link, seen: Seen, error: str, detail: str) -> Measurement
     total_ms = (perf_counter() - link.started_at) * 1000
     answer = seen.answer
     if answer is None:
-        return Measurement(error, detail, None, "", link.dns_ms, link.connect_ms, link.tls_ms, link.first_byte_ms,
-                           total_ms, link.address)
-    return Measurement(error, detail, answer.status_code, answer.reason.decode("latin-1"), link.dns_ms,
-                       link.connect_ms, link.tls_ms, link.first_byte_ms, total_ms, link.address, answer.body,
-                       answer.location.decode("latin-1"), answer.body_bytes, answer.is_cut)
+        measured = Measurement(error, detail, None, "", link.dns_ms, link.connect_ms, link.tls_ms, link.first_byte_ms,
+                               total_ms, link.address)
+    else:
+        measured = Measurement(error, detail, answer.status_code, answer.reason.decode("latin-1"), link.dns_ms,
+                               link.connect_ms, link.tls_ms, link.first_byte_ms, total_ms, link.address, answer.body,
+                               answer.location.decode("latin-1"), answer.body_bytes, answer.is_cut)
+        if answer.headers:
+            measured = measured._replace(headers=tuple(
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers
+            ))
+    if seen.certificate is not None:
+        expires_at, subject, issuer = seen.certificate
+        measured = measured._replace(cert_expires_at=expires_at, cert_subject=subject, cert_issuer=issuer)
+    return measured
 
 
 def _ran_out(target: Target, link: Link, seen: Seen) -> str:

@@ -8,47 +8,53 @@ from typing import TYPE_CHECKING
 
 from mgov.model.measurement import CLOSED, LOCAL_ERROR, PROTOCOL, RESET
 from mgov.model.measurement import TLS as TLS_ERROR
-from mgov.net.failure import ProbeFailed, translate
+from mgov.net.failure import CertificateRefused, ProbeFailed, translate
 
 if TYPE_CHECKING:
     import socket
 
+    from mgov.net.probe import Trust
     from mgov.net.reactor import Task
 
-    Contexts = dict[tuple[bool, str], ssl.SSLContext]
+    Contexts = dict[Trust, ssl.SSLContext]
 
 _READ_BYTES = 16 * 1024
+_OUT_OF_TIME = (9, 10)                          # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _REASONS = {
     "WRONG_VERSION_NUMBER": "the peer does not speak TLS",
     "UNSUPPORTED_PROTOCOL": "the peer speaks only a TLS version before 1.2",
     "TLSV1_ALERT_PROTOCOL_VERSION": "the peer refuses TLS 1.2 and newer",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the peer found no common TLS settings",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer requires a client certificate",
     "UNEXPECTED_EOF_WHILE_READING": "closed by the peer during the TLS handshake",
 }
 
 
-def context_for(built: Contexts, *, insecure: bool, ca_file: str) -> ssl.SSLContext:
+def context_for(built: Contexts, trust: Trust) -> ssl.SSLContext:
     """The context that trusts `ca_file`, or the system's authorities if that is ''; anybody if `insecure`.
 
-    Kept in `built`, for reading the certificates takes long. Raises ProbeFailed (local-error) for a bad `ca_file`.
+    It shows the certificate in `cert_file`, if any, whose key is in `key_file` or in the same file. Kept in `built`,
+    for reading certificates takes long. Raises ProbeFailed (local-error) for a file that does not serve.
     """
-    key = (insecure, ca_file)
-    context = built.get(key)
+    context = built.get(trust)
     if context is None:
-        try:
-            context = built[key] = _build(insecure=insecure, ca_file=ca_file)
-        except OSError as error:        # ssl.SSLError is one
-            raise ProbeFailed(LOCAL_ERROR, f"no certificates can be read from {ca_file}: {error}") from error
+        context = built[trust] = _build(trust)
     return context
 
 
-def _build(*, insecure: bool, ca_file: str) -> ssl.SSLContext:
+def _build(trust: Trust) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)       # TLS 1.2 or newer, certificate and name verified
-    if insecure:
+    if trust.cert_file:
+        _show_certificate(context, trust.cert_file, trust.key_file)
+    if trust.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif ca_file:
-        context.load_verify_locations(cafile=ca_file)
+    elif trust.ca_file:
+        try:
+            context.load_verify_locations(cafile=trust.ca_file)
+        except OSError as error:        # ssl.SSLError is one
+            raise ProbeFailed(LOCAL_ERROR, f"no certificates can be read from {trust.ca_file}: {_why(error)}") \
+                from error
     else:
         # Not load_default_certs: that lets SSL_CERT_FILE and SSL_CERT_DIR of a CI job decide whom mgov trusts.
         paths = ssl.get_default_verify_paths()
@@ -57,6 +63,23 @@ def _build(*, insecure: bool, ca_file: str) -> ssl.SSLContext:
         if cafile or capath:
             context.load_verify_locations(cafile, capath)
     return context
+
+
+def _show_certificate(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
+    try:
+        # The empty password keeps OpenSSL from asking for one on the terminal: an encrypted key is refused.
+        context.load_cert_chain(cert_file, key_file or None, password="")
+    except OSError as error:
+        files = f"{cert_file} and {key_file}" if key_file else cert_file
+        raise ProbeFailed(LOCAL_ERROR, f"no client certificate with its key can be read from {files}: {_why(error)}") \
+            from error
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or "no PEM file of that kind").lower().replace("_", " ")
+        return "the key is encrypted" if "decrypt" in reason else reason
+    return (error.strerror or str(error)).lower()
 
 
 class TlsStream:
@@ -84,10 +107,17 @@ class TlsStream:
                 await self._task.readable(self.sock)
             except ssl.SSLWantWriteError:
                 await self._task.writable(self.sock)
+            except ssl.SSLCertVerificationError as error:
+                words = error.verify_message.rstrip(".") or "certificate not trusted"
+                raise CertificateRefused(TLS_ERROR, words, is_out_of_time=error.verify_code in _OUT_OF_TIME) from error
             except ssl.SSLError as error:
                 raise ProbeFailed(TLS_ERROR, _words(error)) from error
             except OSError as error:
                 raise _lost(error) from error
+
+    def certificate(self) -> bytes:
+        """The peer's certificate in DER, verified or not; b'' if it showed none."""
+        return self.sock.getpeercert(binary_form=True) or b""
 
     async def send(self, data: bytes) -> None:
         """Send all of `data`."""
@@ -115,7 +145,8 @@ class TlsStream:
             except ssl.SSLEOFError as error:
                 raise ProbeFailed(CLOSED, "TLS closed by the peer without an answer") from error
             except ssl.SSLError as error:
-                raise ProbeFailed(PROTOCOL, _words(error)) from error
+                code = TLS_ERROR if error.reason in _REASONS else PROTOCOL
+                raise ProbeFailed(code, _words(error)) from error
             except OSError as error:
                 raise translate(error) from error
 
@@ -128,7 +159,5 @@ def _lost(error: OSError) -> Exception:
 
 
 def _words(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"{error.verify_message}".rstrip(".") or "certificate not trusted"
     reason = error.reason or ""
     return _REASONS.get(reason) or f"TLS failed: {reason.lower().replace('_', ' ') or error}"
