@@ -4,7 +4,7 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='register deregister heartbeat services instances show discover apply diff export maintenance prune stats health init demo store accept completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export maintenance prune stats health probe init demo store accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -70,9 +70,14 @@ _mgov_shape() {
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         ;;
     'health')
-        options='--timeout --concurrency --watch --interval --count -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
-        valued='--timeout= --concurrency= --interval= --count= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        options='--timeout --concurrency --watch --interval --count --until-change --on-change --wait --for --min-healthy --any --fail-fast --stable --allow-missing --junit --textfile --github -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--timeout= --concurrency= --interval= --count= --on-change= --wait= --for=healthy,degraded,gone --min-healthy= --fail-fast= --stable= --junit=@files --textfile=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@services...'
+        ;;
+    'probe')
+        options='--expect --timeout --insecure --cacert --cert --key -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--expect= --timeout= --cacert=@files --cert=@files --key=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
         ;;
     'init')
         options='--shared -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'

@@ -3,8 +3,8 @@
 # True when the words before the cursor are the command $argv[1], and, where $argv[2] is given, when the word at the
 # cursor is its argument number $argv[2] (0 is the first), or a later one for "N...".
 function __mgov_at
-    set -l valued --api --check-interval --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect-rev --file --health --id --interval --key --limit --max-age --message --meta --note --older-than --output --owner --pick --reason --region --schema --scope --search --status --store --tag --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
-    set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'maintenance' 'prune' 'stats' 'health' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'accept' 'completion' 'help' 'version'
+    set -l valued --api --cacert --cert --check-interval --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect --expect-rev --fail-fast --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --note --older-than --on-change --output --owner --pick --reason --region --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
+    set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'maintenance' 'prune' 'stats' 'health' 'probe' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'accept' 'completion' 'help' 'version'
     set -l path
     set -l count 0
     set -l skip 0
@@ -67,6 +67,7 @@ complete -c mgov -n '__mgov_at \'\'' -a maintenance -d 'Take out of service on p
 complete -c mgov -n '__mgov_at \'\'' -a prune -d 'Remove instances that are long dead'
 complete -c mgov -n '__mgov_at \'\'' -a stats -d 'Count services and instances, all and healthy'
 complete -c mgov -n '__mgov_at \'\'' -a health -d 'Probe instances or bare URLs and say which are well'
+complete -c mgov -n '__mgov_at \'\'' -a probe -d 'Explain one check: phases, expectations, certificate'
 complete -c mgov -n '__mgov_at \'\'' -a init -d 'Make a store'
 complete -c mgov -n '__mgov_at \'\'' -a demo -d 'Show the main job on two real servers'
 complete -c mgov -n '__mgov_at \'\'' -a store -d 'Ask about the store, verify and mend it'
@@ -291,6 +292,18 @@ complete -c mgov -n '__mgov_at \'health\'' -l concurrency -r -d 'Probes at once,
 complete -c mgov -n '__mgov_at \'health\'' -l watch -d 'Look again and again; piped, one line per change'
 complete -c mgov -n '__mgov_at \'health\'' -l interval -r -d 'How often --watch looks'
 complete -c mgov -n '__mgov_at \'health\'' -l count -r -d 'End --watch after N looks'
+complete -c mgov -n '__mgov_at \'health\'' -l until-change -d 'End --watch at the first change'
+complete -c mgov -n '__mgov_at \'health\'' -l on-change -r -d 'Run at each change of --watch, with MGOV_TARGET, MGOV_STATUS ...'
+complete -c mgov -n '__mgov_at \'health\'' -l wait -r -d 'Look until it is as --for says, at most this long'
+complete -c mgov -n '__mgov_at \'health\'' -l for -r -a 'healthy degraded gone' -d 'One of: healthy, degraded, gone'
+complete -c mgov -n '__mgov_at \'health\'' -l min-healthy -r -d 'With --wait: so many are enough [all]'
+complete -c mgov -n '__mgov_at \'health\'' -l any -d 'With --wait: one is enough'
+complete -c mgov -n '__mgov_at \'health\'' -l fail-fast -r -d 'With --wait: give up when one fails N looks in a row [never]'
+complete -c mgov -n '__mgov_at \'health\'' -l stable -r -d 'With --wait: it must stay so this long'
+complete -c mgov -n '__mgov_at \'health\'' -l allow-missing -d 'With --wait: also wait for what is not registered yet'
+complete -c mgov -n '__mgov_at \'health\'' -l junit -r -F -d 'Write a JUnit report'
+complete -c mgov -n '__mgov_at \'health\'' -l textfile -r -F -d 'Write metrics for node_exporter'
+complete -c mgov -n '__mgov_at \'health\'' -l github -d 'Annotate and summarise for GitHub Actions [there by itself]'
 complete -c mgov -n '__mgov_at \'health\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
 complete -c mgov -n '__mgov_at \'health\'' -s o -l output -r -a 'table wide plain json jsonl csv name' -d 'How to print the answer: table, wide, plain, json, jsonl, csv, name [MGOV_OUTPUT]'
 complete -c mgov -n '__mgov_at \'health\'' -l columns -r -d 'Print these columns only'
@@ -301,6 +314,23 @@ complete -c mgov -n '__mgov_at \'health\'' -l debug -d 'Show the traceback of an
 complete -c mgov -n '__mgov_at \'health\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
 complete -c mgov -n '__mgov_at \'health\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
 complete -c mgov -n '__mgov_at \'health\'' -s h -l help -d 'Show this help'
+complete -c mgov -n '__mgov_at \'probe\' 0' -a '(__mgov_services)'
+complete -c mgov -n '__mgov_at \'probe\'' -l expect -r -d 'What must hold beside the check\'s own; repeat'
+complete -c mgov -n '__mgov_at \'probe\'' -l timeout -r -d 'How long the probe may take [its check\'s, or 5s]'
+complete -c mgov -n '__mgov_at \'probe\'' -l insecure -d 'Accept any certificate'
+complete -c mgov -n '__mgov_at \'probe\'' -l cacert -r -F -d 'Trust the authorities in this PEM file only'
+complete -c mgov -n '__mgov_at \'probe\'' -l cert -r -F -d 'Show this client certificate (PEM)'
+complete -c mgov -n '__mgov_at \'probe\'' -l key -r -F -d 'The client certificate\'s key [in its file]'
+complete -c mgov -n '__mgov_at \'probe\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
+complete -c mgov -n '__mgov_at \'probe\'' -s o -l output -r -a 'table wide plain json jsonl csv name' -d 'How to print the answer: table, wide, plain, json, jsonl, csv, name [MGOV_OUTPUT]'
+complete -c mgov -n '__mgov_at \'probe\'' -l columns -r -d 'Print these columns only'
+complete -c mgov -n '__mgov_at \'probe\'' -l color -r -a 'auto always never' -d 'auto, always or never [MGOV_COLOR]'
+complete -c mgov -n '__mgov_at \'probe\'' -s q -l quiet -d 'Say nothing but warnings and errors on stderr [MGOV_QUIET]'
+complete -c mgov -n '__mgov_at \'probe\'' -s v -l verbose -d 'Say more on stderr [MGOV_VERBOSE]'
+complete -c mgov -n '__mgov_at \'probe\'' -l debug -d 'Show the traceback of an error [MGOV_DEBUG]'
+complete -c mgov -n '__mgov_at \'probe\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
+complete -c mgov -n '__mgov_at \'probe\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
+complete -c mgov -n '__mgov_at \'probe\'' -s h -l help -d 'Show this help'
 complete -c mgov -n '__mgov_at \'init\' 0' -F
 complete -c mgov -n '__mgov_at \'init\'' -l shared -d 'For a group: 0660 and 2770 instead of 0600, 0700'
 complete -c mgov -n '__mgov_at \'init\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'

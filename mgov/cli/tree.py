@@ -30,6 +30,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("prune", "mgov.cli.maintenance:prune", FLEET, "Remove instances that are long dead"),
     ("stats", "mgov.cli.services:stats", FLEET, "Count services and instances, all and healthy"),
     ("health", "mgov.cli.health:health", HEALTH, "Probe instances or bare URLs and say which are well"),
+    ("probe", "mgov.cli.probe:probe", HEALTH, "Explain one check: phases, expectations, certificate"),
     ("init", "mgov.cli.init:init", STORE, "Make a store"),
     ("demo", "mgov.cli.demo:demo", STORE, "Show the main job on two real servers"),
     ("store", "", STORE, "Ask about the store, verify and mend it"),

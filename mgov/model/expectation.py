@@ -2,7 +2,7 @@
 
     status=2xx   status=200,204   status<300           latency=200ms (at most)   latency<200ms
     body~READY   body!~error      body="all well"      header:Content-Type~json  header:X-Env=prod
-    json:.a.b=="up"   json:.items[0].n>=3   json:.["odd.key"]!=null              cert>14d
+    json:.a.b=="up"   json:.items[0].n>=3   json:.["odd.key"]!=null              cert=14d (at least)   cert>14d
 
 One text is [`soft:`] SUBJECT OPERATOR VALUE [`?`]. All must hold; an unmet soft one makes the target degraded rather
 than unhealthy. Soft is said before it (`soft:latency=200ms`) or behind it (`latency=200ms?`). A value that itself ends

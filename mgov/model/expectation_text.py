@@ -32,11 +32,11 @@ _TAKES: dict[str, tuple[str, ...]] = {
     BODY: EQUALITY + PATTERN,
     JSON: EQUALITY + ORDER + PATTERN,
     HEADER: EQUALITY + PATTERN,
-    CERT: (">", ">="),
+    CERT: ("=", ">", ">="),
 }
 _EXAMPLES = {
     STATUS: "status=2xx", LATENCY: "latency=200ms", BODY: "body~ready", JSON: "json:.status==up",
-    HEADER: "header:Content-Type~json", CERT: "cert>14d",
+    HEADER: "header:Content-Type~json", CERT: "cert=14d",
 }  # fmt: skip
 _HEADER_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")  # of RFC 9110's tokens
 _KEY_ENDS = frozenset(".[]=!<>~\"' ")

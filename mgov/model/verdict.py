@@ -106,7 +106,8 @@ def _certificate(expectation: Expectation, answer: _Answer) -> tuple[str, bool]:
     if expires_at is None:
         return answer.missing or "no certificate that can be read", False
     left_s = expires_at - answer.at
-    return certificate_age(left_s), _COMPARE[expectation.operator](left_s, expectation.value)
+    operator = ">=" if expectation.operator == "=" else expectation.operator
+    return certificate_age(left_s), _COMPARE[operator](left_s, expectation.value)
 
 
 def _header(expectation: Expectation, answer: _Answer) -> tuple[str, bool]:

@@ -6,6 +6,7 @@ Link, whose every step is under the target's one deadline, and need not handle f
 
 from __future__ import annotations
 
+import contextlib
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -61,16 +62,17 @@ class Target(NamedTuple):
 
 
 def target_of(check: Check, *, timeout_s: float | None = None, trust: Trust | None = None) -> Target:
-    """The target of `check`, with what its expectations need; UsageError for one that cannot be read.
+    """The target of `check`, with what its expectations need; `timeout_s` takes the place of the check's own.
 
-    `timeout_s` takes the place of the check's own.
+    Expectations that cannot be read need nothing: the judgement refuses them.
     """
     insecure, ca_file, cert_file, key_file = trust or Trust()
     body = headers = certificate = False
     if check.expect:
         from mgov.model.expectation import expectations_of, needs
 
-        body, headers, certificate = needs(expectations_of(check.kind, tuple(check.expect)))
+        with contextlib.suppress(UsageError):
+            body, headers, certificate = needs(expectations_of(check.kind, tuple(check.expect)))
     return Target(check.url, timeout_s or check.timeout_s, body, insecure, ca_file, headers, certificate, cert_file,
                   key_file)
 

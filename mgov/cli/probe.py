@@ -1,0 +1,241 @@
+"""probe: one check explained; nothing is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from mgov.cli.options import Context, command
+from mgov.cli.output import TABLE, WIDE, Column, View
+from mgov.cli.rows import style, time_of
+from mgov.cli.text import GREEN, RED, YELLOW, fit
+from mgov.errors import NO, OK, InputError, NotFound, UsageError
+from mgov.model.health import DEFAULT_TIMEOUT_S, NONE, STATUSES, UNHEALTHY, Check, Observation, parse_check_url
+from mgov.model.units import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mgov.cli.session import Session
+    from mgov.model.measurement import Measurement
+    from mgov.model.verdict import Verdict
+    from mgov.net.probe import Trust
+
+_MET, _UNMET, _SOFT = "met", "not met", "not met (soft)"
+_STYLES = {_MET: GREEN, _UNMET: RED, _SOFT: YELLOW}
+_BAR_CELLS = 24
+_DAY_S = 86400.0
+
+
+class Probed(NamedTuple):
+    """One check and what it showed. `service` and `instance` are '' for a bare URL."""
+
+    service: str
+    instance: str
+    check: Check
+    seen: Measurement
+    judged: Observation
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the answer is no."""
+        return self.judged.status == UNHEALTHY
+
+
+def _style_of(word: Any) -> str | None:
+    return _STYLES.get(str(word)) or (style(word) if str(word) in STATUSES else None)
+
+
+COLUMNS = (Column("what"), Column("value", style=_style_of), Column("detail"))
+
+
+@command(
+    "mgov probe https://127.0.0.1:8443/health --expect status=2xx --expect cert=14d",
+    "mgov probe orders/orders-1 -o json",
+    columns=COLUMNS,
+)
+def probe(
+    ctx: Context,
+    target: Annotated[str, typer.Argument(metavar="URL|NAME|NAME/INSTANCE", help="A URL, or whose registered check")],
+    expect: Annotated[
+        list[str] | None, typer.Option(metavar="EXPECTATION", help="What must hold beside the check's own; repeat")
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="How long the probe may take [its check's, or 5s]")
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Accept any certificate")] = False,
+    cacert: Annotated[str, typer.Option(metavar="FILE", help="Trust the authorities in this PEM file only")] = "",
+    cert: Annotated[str, typer.Option(metavar="FILE", help="Show this client certificate (PEM)")] = "",
+    key: Annotated[str, typer.Option(metavar="FILE", help="The client certificate's key [in its file]")] = "",
+) -> View:
+    """Explain one check: phases, expectations, certificate, judgement. Nothing is stored; 1 when the check fails.
+
+    A URL is http, https, tcp, or tls for the certificate of any TCP service. Expectations: status=2xx, status<300,
+    latency=200ms, body~REGEX, json:.a.b==up, header:Name~REGEX, cert=14d; soft: before one makes it degrade only.
+    With -o json a URL and NAME/INSTANCE give one object, NAME a list of them.
+    """
+    from mgov.net.probe import Trust
+
+    if key and not cert:
+        raise UsageError("--key goes with --cert")
+    session = ctx.obj
+    checks = _checks(session, target, tuple(expect or ()), parse_duration(timeout) if timeout is not None else None)
+    found = _probe_all(session, checks, Trust(insecure, cacert, cert, key))
+    has_bars = session.out.format in (TABLE, WIDE)
+    block = "█" if fit("█", session.out.encoding) == "█" else "#"
+    rows: list[tuple[str, str, str]] = []
+    for one in found:
+        rows += _rows(one, block if has_bars else "", insecure=insecure)
+    documents = [_document(one) for one in found]
+    is_list = "://" not in target and "/" not in target
+    return View(
+        COLUMNS,
+        rows,
+        documents if is_list else documents[0],
+        status=NO if any(one.is_failing for one in found) else OK,
+        names=[one.judged.status for one in found],
+        has_header=False,
+    )
+
+
+def _checks(
+    session: Session, target: str, expect: tuple[str, ...], timeout_s: float | None
+) -> list[tuple[str, str, Check]]:
+    """(service, instance, check) of what `target` names, held to `expect` too."""
+    if "://" in target:
+        found = [("", "", parse_check_url(target, timeout_s=timeout_s or DEFAULT_TIMEOUT_S))]
+    else:
+        found = _registered(session, target)
+    return [
+        (service, instance, check._replace(expect=(*check.expect, *expect), timeout_s=timeout_s or check.timeout_s))
+        for service, instance, check in found
+    ]
+
+
+def _registered(session: Session, target: str) -> list[tuple[str, str, Check]]:
+    name, slash, instance_id = target.partition("/")
+    registry = session.platform().registry
+    members = [registry.instance(name, instance_id)] if slash else registry.show(name).members
+    found = [(name, m.instance.id, m.instance.check) for m in members if m.instance.check.kind != NONE]
+    if not found:
+        raise NotFound(f"nothing to check: {target[:80]} has no instance with a check", hint=f"mgov instances {name}")
+    return found
+
+
+def _probe_all(session: Session, checks: Sequence[tuple[str, str, Check]], trust: Trust) -> list[Probed]:
+    from mgov.model.expectation import expectations_of
+    from mgov.model.verdict import judge
+    from mgov.net.probe import target_of
+    from mgov.net.sweep import sweep_now
+
+    expected = [expectations_of(check.kind, check.expect) for _, _, check in checks]    # a bad one is refused here
+    _refuse_bad_files(trust)
+    measured = sweep_now([target_of(check, trust=trust)._replace(want_cert=True) for _, _, check in checks])
+    now = session.clock.now()
+    return [
+        Probed(*named, seen, _judged(named[2], seen, now), judge(expectations, seen, at=now))
+        for named, expectations, seen in zip(checks, expected, measured, strict=True)
+    ]
+
+
+def _refuse_bad_files(trust: Trust) -> None:
+    """InputError for a file of --cacert, --cert or --key that does not serve: the target has no part in it."""
+    if trust.ca_file or trust.cert_file:
+        from mgov.net.failure import ProbeFailed
+        from mgov.net.tls import context_for
+
+        try:
+            context_for({}, trust)
+        except ProbeFailed as failure:
+            raise InputError(failure.detail) from failure
+
+
+def _judged(check: Check, seen: Measurement, now: float) -> Observation:
+    from mgov.model.measurement import observe
+
+    if seen.is_local:
+        return Observation(UNHEALTHY, f"could not be probed from here: {seen.detail}", None, now)
+    return observe(check, seen, at=now)
+
+
+# -- what is shown
+
+
+def _rows(one: Probed, block: str, *, insecure: bool) -> list[tuple[str, str, str]]:
+    seen = one.seen
+    name = f"{one.service}/{one.instance}" if one.service else ""
+    rows = [("target", one.check.url, name), ("address", seen.address, "")]
+    rows += [(label, f"{length:.3f} ms", _bar(block, start, length, seen.total_ms)) for label, start, length in
+             _phases(seen)]
+    if seen.status_code is not None:
+        rows.append(("status", f"{seen.status_code} {seen.reason_phrase}".rstrip(), seen.location))
+    for verdict in one.verdicts:
+        word = _MET if verdict.is_met else _SOFT if verdict.is_soft else _UNMET
+        rows.append((f"expect {verdict.text}", word, f"observed {verdict.observed}"))
+    if seen.cert_expires_at is not None:
+        from mgov.model.verdict import certificate_age
+
+        left = certificate_age(seen.cert_expires_at - one.judged.checked_at)
+        rows.append(("certificate", seen.cert_subject or "no name", f"issued by {seen.cert_issuer or 'nobody named'}"))
+        rows.append(("certificate until", time_of(seen.cert_expires_at) or "",
+                     f"{left}; not verified (--insecure)" if insecure else left))
+    return [*rows, ("judgement", one.judged.status, one.judged.reason)]
+
+
+def _phases(seen: Measurement) -> list[tuple[str, float, float]]:
+    """(name, start, length) in milliseconds of each phase reached: first byte is the wait for it, total is all."""
+    phases = []
+    at = 0.0
+    for label, length in (("dns", seen.dns_ms), ("connect", seen.connect_ms), ("tls", seen.tls_ms)):
+        if length is not None:
+            phases.append((label, at, length))
+            at += length
+    if seen.first_byte_ms is not None:
+        phases.append(("first byte", at, max(0.0, seen.first_byte_ms - at)))
+    if seen.total_ms is not None:
+        phases.append(("total", 0.0, seen.total_ms))
+    return phases
+
+
+def _bar(block: str, start: float, length: float, total: float | None) -> str:
+    """Where in the whole a phase lies, as blocks; '' without a block to draw with."""
+    if not block or not total:
+        return ""
+    begin = min(_BAR_CELLS - 1, int(start / total * _BAR_CELLS))
+    return " " * begin + block * min(_BAR_CELLS - begin, max(1, round(length / total * _BAR_CELLS)))
+
+
+def _document(one: Probed) -> dict[str, Any]:
+    seen, judged = one.seen, one.judged
+    phases = {phase: getattr(seen, phase) for phase in ("dns_ms", "connect_ms", "tls_ms", "first_byte_ms", "total_ms")}
+    certificate = None
+    if seen.cert_expires_at is not None:
+        certificate = {
+            "subject": seen.cert_subject,
+            "issuer": seen.cert_issuer,
+            "expires_at": time_of(seen.cert_expires_at),
+            "days_left": round((seen.cert_expires_at - judged.checked_at) / _DAY_S, 1),
+        }
+    return {
+        "service": one.service,
+        "instance": one.instance,
+        "url": one.check.url,
+        "status": judged.status,
+        "reason": judged.reason,
+        "latency_ms": _rounded(judged.latency_ms),
+        "checked_at": time_of(judged.checked_at),
+        "address": seen.address,
+        "phases": {phase: _rounded(value) for phase, value in phases.items()},
+        "status_code": seen.status_code,
+        "error": seen.error,
+        "expectations": [
+            {"expect": v.text, "observed": v.observed, "is_met": v.is_met, "is_soft": v.is_soft} for v in one.verdicts
+        ],
+        "certificate": certificate,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return round(value, 3) if value is not None else None
