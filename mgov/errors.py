@@ -1,6 +1,7 @@
 """Every error that mgov raises, with its code word, exit status and hint.
 
 MgovError
+├── Unmet             unmet            1   what was waited for was given up: a target failed too often in a row
 ├── UsageError        usage            2   a bad flag, argument or value
 │   ├── InvalidName   invalid-name     2   a name outside the grammar
 │   └── InputError    invalid-input    2   a file or document given as input is wrong: names file, line, key
@@ -19,6 +20,8 @@ MgovError
 │   ├── StoreNewer    store-newer      8   written by a newer mgov
 │   └── Compacted     compacted        8   the change feed no longer reaches back that far
 ├── InternalError     bug             70   a bug in mgov
+├── ChildNotRunnable  child-not-runnable 126   the command behind -- cannot be run
+├── ChildNotFound     child-not-found    127   the command behind -- is not there
 ├── OutputError       output          74   the answer could not be written; the change itself may be done
 └── OutcomeUnknown    outcome-unknown 75   a write may or may not have happened: look, then repeat
 
@@ -62,6 +65,13 @@ class MgovError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class Unmet(MgovError):
+    """What was waited for was given up before the time ran out."""
+
+    code = "unmet"
+    exit_status = 1
 
 
 class UsageError(MgovError):
@@ -178,6 +188,20 @@ class InternalError(MgovError):
 
     code = "bug"
     exit_status = 70
+
+
+class ChildNotRunnable(MgovError):
+    """The command behind `--` is there and cannot be run."""
+
+    code = "child-not-runnable"
+    exit_status = 126
+
+
+class ChildNotFound(MgovError):
+    """The command behind `--` is not there."""
+
+    code = "child-not-found"
+    exit_status = 127
 
 
 class OutputError(MgovError):

@@ -1,30 +1,28 @@
-"""health: sweep now, once or again and again."""
+"""health: sweep now; once, again and again, or until all is well."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mgov.cli.options import Context, command
 from mgov.cli.output import View
+from mgov.cli.reports import Reports
 from mgov.cli.rows import health_columns, health_view
-from mgov.errors import NO, OK, NotFound, UsageError
-from mgov.model.health import DEFAULT_TIMEOUT_S, HEALTHY
+from mgov.cli.sweeping import counted, status_of, sweeper
+from mgov.errors import UsageError
 from mgov.model.units import parse_duration, parse_interval
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from mgov.cli.session import Session
-    from mgov.governance.monitor import Checked
+_Text = str | None
 
 
 @command(
     "mgov health",
     "mgov health 'ord*' --watch",
-    "mgov health http://127.0.0.1:8080/health tcp://127.0.0.1:5432",
+    "mgov health http://127.0.0.1:8080/health tcp://127.0.0.1:5432 --wait 60s -- pytest",
     columns=health_columns(),
+    takes_child=True,
 )
 def health(
     ctx: Context,
@@ -32,16 +30,39 @@ def health(
         list[str] | None, typer.Argument(metavar="NAME|GLOB|URL", help="What to look at [every service]")
     ] = None,
     timeout: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="How long one probe may take [its check's]")
+        _Text, typer.Option(metavar="DURATION", help="How long one probe may take [its check's]")
     ] = None,
     concurrency: Annotated[int | None, typer.Option(metavar="N", min=1, help="Probes at once, at most")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again; piped, one line per change")] = False,
     interval: Annotated[str, typer.Option(metavar="DURATION", help="How often --watch looks")] = "10s",
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End --watch after N looks")] = None,
+    until_change: Annotated[bool, typer.Option("--until-change", help="End --watch at the first change")] = False,
+    on_change: Annotated[
+        _Text, typer.Option(metavar="COMMAND", help="Run at each change of --watch, with MGOV_TARGET, MGOV_STATUS ...")
+    ] = None,
+    wait: Annotated[
+        _Text, typer.Option(metavar="DURATION", help="Look until it is as --for says, at most this long")
+    ] = None,
+    goal: Annotated[str, typer.Option("--for", metavar="STATUS", help="One of: healthy, degraded, gone")] = "healthy",
+    min_healthy: Annotated[_Text, typer.Option(metavar="N|N%", help="With --wait: so many are enough [all]")] = None,
+    any_one: Annotated[bool, typer.Option("--any", help="With --wait: one is enough")] = False,
+    fail_fast: Annotated[
+        int, typer.Option(metavar="N", min=0, help="With --wait: give up when one fails N looks in a row [never]")
+    ] = 0,
+    stable: Annotated[_Text, typer.Option(metavar="DURATION", help="With --wait: it must stay so this long")] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="With --wait: also wait for what is not registered yet")
+    ] = False,
+    junit: Annotated[_Text, typer.Option(metavar="FILE", help="Write a JUnit report")] = None,
+    textfile: Annotated[_Text, typer.Option(metavar="FILE", help="Write metrics for node_exporter")] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Annotate and summarise for GitHub Actions [there by itself]")
+    ] = False,
 ) -> View | int:
     """Probe instances or bare URLs now and say which are well: 0 when none is unhealthy, 1 otherwise, 3 for none.
 
-    What is seen is kept in the store, for discover and everybody else. Bare URLs need no store.
+    What is seen is kept in the store, for discover and everybody else. Bare URLs need no store. With --wait it is a
+    gate: 5 when time runs out, naming what is in the way; else the command behind -- runs, and its status is returned.
     """
     session = ctx.obj
     sweep = sweeper(
@@ -49,54 +70,40 @@ def health(
         targets or [],
         timeout_s=parse_duration(timeout) if timeout is not None else None,
         concurrency=concurrency,
+        is_watch=watch,
     )
+    reports = Reports(session, junit=junit, textfile=textfile, is_github=github)
     if watch:
-        from mgov.cli.watch import watch_health
+        if wait is not None or session.has_child:
+            raise UsageError("--watch goes with neither --wait nor a command behind --")
+        from mgov.cli.watch import Watch, watch_health
 
-        return watch_health(session, sweep, interval_s=parse_interval(interval), count=count)
-    if count is not None:
-        raise UsageError("--count goes with --watch")
-    results = sweep()
+        plan = Watch(parse_interval(interval), count, until_change=until_change, on_change=on_change)
+        return watch_health(session, sweep, plan, reports)
+    _refuse_without("--watch", {"--count": count, "--until-change": until_change, "--on-change": on_change})
+    if wait is not None:
+        from mgov.cli.waiting import demand_of, wait_for_health
+
+        demand = demand_of(goal, min_healthy, stable, any_one=any_one, fail_fast=fail_fast)
+        return wait_for_health(
+            session, sweep, demand, reports, wait_s=parse_duration(wait), allow_missing=allow_missing
+        )
+    gated = {
+        "--for": goal != "healthy",
+        "--min-healthy": min_healthy,
+        "--any": any_one,
+        "--fail-fast": fail_fast,
+        "--stable": stable,
+        "--allow-missing": allow_missing,
+        "a command behind --": session.has_child,
+    }
+    _refuse_without("--wait", gated)
+    results = sweep(None)
+    reports.write(results)
     return health_view(results, session.clock.now())._replace(status=status_of(results), summary=counted(results))
 
 
-def sweeper(
-    session: Session, targets: Sequence[str], *, timeout_s: float | None, concurrency: int | None
-) -> Callable[[], list[Checked]]:
-    """The function that looks once at everything named; it raises NotFound when there is nothing to look at."""
-    urls = [target for target in targets if "://" in target]
-    names = [target for target in targets if "://" not in target]
-    for name in names:
-        if ":" in name or "/" in name:
-            raise UsageError(f"{name[:80]!r} is neither a service nor a URL", hint=f"a URL is http://{name[:80]}")
-
-    def sweep() -> list[Checked]:
-        results: list[Checked] = []
-        if names or not urls:
-            results += session.platform().monitor.sweep(names, timeout_s=timeout_s, concurrency=concurrency)
-        if urls:
-            from mgov.governance.monitor import check_urls
-
-            results += check_urls(
-                urls, clock=session.clock, timeout_s=timeout_s or DEFAULT_TIMEOUT_S, concurrency=concurrency
-            )
-        if not results:
-            what = f"{', '.join(names)} has no instances" if names else "no instance is registered"
-            raise NotFound(f"nothing to check: {what}", hint="mgov register NAME URL")
-        return results
-
-    return sweep
-
-
-def status_of(results: Sequence[Checked]) -> int:
-    """1 when anything is unhealthy or could not be probed, else 0."""
-    return NO if any(result.is_failing for result in results) else OK
-
-
-def counted(results: Sequence[Checked]) -> str:
-    """How many are well, in words."""
-    counts: dict[str, int] = {}
-    for result in results:
-        counts[result.health.status] = counts.get(result.health.status, 0) + 1
-    others = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if status != HEALTHY)
-    return f"{counts.get(HEALTHY, 0)} of {len(results)} healthy" + (f"; {others}" if others else "")
+def _refuse_without(needed: str, given: dict[str, object]) -> None:
+    for flag, value in given.items():
+        if value:
+            raise UsageError(f"{flag} goes with {needed}")

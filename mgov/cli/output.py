@@ -243,6 +243,10 @@ class Output:
         """Say what to type next."""
         self._say(self._label("hint:", BOLD) + " " + clean(text))
 
+    def relay(self, line: str) -> None:
+        """Print one line that a program reads from stderr; -q does not silence it."""
+        self._say(clean(line))
+
     def trace(self, line: str) -> None:
         """Print one line of a traceback."""
         self._say(clean(line))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mgov.cli.health import counted, status_of
 from mgov.cli.output import TABLE, Column
 from mgov.cli.rows import health_view, style, time_of
+from mgov.cli.sweeping import counted, status_of
+from mgov.errors import OK, MgovError
 from mgov.model.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from mgov.cli.reports import Reports
     from mgov.cli.session import Session
     from mgov.governance.monitor import Checked
 
-    Sweep = Callable[[], list[Checked]]
+    Sweep = Callable[[float | None], list[Checked]]
 
 TICK_S = 0.5
 GONE = "gone"
@@ -28,36 +30,99 @@ CHANGE_COLUMNS = (
 )
 
 
-def watch_health(session: Session, sweep: Sweep, *, interval_s: float, count: int | None) -> int:
-    """Look every `interval_s` seconds, `count` times or until interrupted; the status is the last look's."""
-    if session.out.is_terminal and session.out.format == TABLE and session.environ.get("TERM") != "dumb":
-        return _live(session, sweep, interval_s, count)
-    return _lines(session, sweep, interval_s, count)
+class Watch(NamedTuple):
+    """How to watch: every `interval_s` seconds, `most` looks or until told, and what to run at each change."""
+
+    interval_s: float
+    most: int | None = None
+    until_change: bool = False
+    on_change: str | None = None
 
 
-def _lines(session: Session, sweep: Sweep, interval_s: float, count: int | None) -> int:
+class Change(NamedTuple):
+    """One target whose status changed; `result` is None where it is no longer registered."""
+
+    target: str
+    before: str | None
+    after: str
+    result: Checked | None
+
+
+def watch_health(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
+    """Look again and again; the status is the last look's. Statuses get worse only after three looks in a row."""
+    is_live = session.out.is_terminal and session.out.format == TABLE and session.environ.get("TERM") != "dumb"
+    return (_live if is_live else _lines)(session, sweep, watch, reports)
+
+
+def _looks(
+    session: Session, sweep: Sweep, watch: Watch, reports: Reports
+) -> Iterator[tuple[list[Checked], list[Change], bool]]:
+    """Each look: its results, what changed since the one before, and whether it is the last."""
     known: dict[str, str] = {}
     looks = 0
     while True:
-        results = sweep()
+        results = sweep(None)
         looks += 1
-        for result in results:
-            target = _target(result)
-            before, after = known.get(target), result.health.status
-            if before != after:
-                known[target] = after
-                _emit(session, result, before)
-        for target in known.keys() - {_target(result) for result in results}:
-            _emit_gone(session, target, known.pop(target))
-        if count is not None and looks >= count:
+        reports.write(results)
+        changes = _changes(known, results)
+        for change in changes:
+            if change.before is not None:
+                _run_on_change(session, watch, change)
+        has_changed = any(change.before is not None for change in changes)
+        yield results, changes, looks == watch.most or (watch.until_change and has_changed)
+
+
+def _changes(known: dict[str, str], results: Sequence[Checked]) -> list[Change]:
+    found = []
+    for result in results:
+        before, after = known.get(result.name), result.health.status
+        if before != after:
+            known[result.name] = after
+            found.append(Change(result.name, before, after, result))
+    gone = sorted(known.keys() - {result.name for result in results})
+    return [*found, *(Change(target, known.pop(target), GONE, None) for target in gone)]
+
+
+def _run_on_change(session: Session, watch: Watch, change: Change) -> None:
+    if watch.on_change is None:
+        return
+    import shlex
+
+    from mgov.net import child
+
+    reason = change.result.health.reason if change.result is not None else ""
+    about = {
+        "MGOV_TARGET": change.target,
+        "MGOV_BEFORE": change.before or "",
+        "MGOV_STATUS": change.after,
+        "MGOV_REASON": reason,
+    }
+    try:
+        status = child.run_forwarding(shlex.split(watch.on_change), environ={**session.environ, **about})
+    except MgovError as error:
+        session.out.warn(error.message)
+        return
+    if status:
+        session.out.warn(f"{watch.on_change} ended with {status}")
+
+
+def _lines(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
+    for results, changes, is_last in _looks(session, sweep, watch, reports):
+        for change in changes:
+            if change.result is not None:
+                _emit(session, change.result, change.before)
+            else:
+                _emit_gone(session, change.target, change.before or "")
+        if is_last:
             return status_of(results)
-        session.clock.sleep(interval_s)
+        session.clock.sleep(watch.interval_s)
+    return OK
 
 
 def _emit(session: Session, result: Checked, before: str | None) -> None:
     health = result.health
     at = time_of(health.checked_at if health.checked_at is not None else session.clock.now())
-    row = (at, _target(result), before or "-", health.status, health.reason)
+    row = (at, result.name, before or "-", health.status, health.reason)
     data: dict[str, Any] = {
         "at": at,
         "service": result.service or None,
@@ -79,22 +144,14 @@ def _emit_gone(session: Session, target: str, before: str) -> None:
     session.out.emit(CHANGE_COLUMNS, row, data)
 
 
-def _target(result: Checked) -> str:
-    return f"{result.service}/{result.instance}" if result.service else result.url
-
-
-def _live(session: Session, sweep: Sweep, interval_s: float, count: int | None) -> int:
+def _live(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
     from rich.console import Console
     from rich.live import Live
 
     console = Console(file=session.out.stdout, highlight=False, markup=False, emoji=False)
-    looks = 0
     with Live(console=console, auto_refresh=False, transient=False) as live:
-        while True:
-            results = sweep()
-            looks += 1
-            is_last = count is not None and looks >= count
-            next_at = session.clock.monotonic() + interval_s
+        for results, _, is_last in _looks(session, sweep, watch, reports):
+            next_at = session.clock.monotonic() + watch.interval_s
             while True:
                 left_s = 0.0 if is_last else next_at - session.clock.monotonic()
                 live.update(_screen(session, results, left_s, console.size.height), refresh=True)
@@ -103,6 +160,7 @@ def _live(session: Session, sweep: Sweep, interval_s: float, count: int | None) 
                 session.clock.sleep(min(TICK_S, left_s))
             if is_last:
                 return status_of(results)
+    return OK
 
 
 def _screen(session: Session, results: Sequence[Checked], left_s: float, height: int) -> Any:

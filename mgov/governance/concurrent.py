@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from mgov.governance.discovery import Discovery
 from mgov.governance.manifests import Manifests
-from mgov.governance.monitor import Monitor
+from mgov.governance.monitor import ONE_SHOT, Monitor
 from mgov.governance.registry import Registry
 
 if TYPE_CHECKING:
     from mgov.governance.monitor import Checked, OnChecked
+    from mgov.governance.observed import Thresholds
     from mgov.governance.platform import Platform
 
 C = TypeVar("C")
@@ -86,12 +87,15 @@ class AsyncMonitor(_InThread[Monitor]):
         patterns: Sequence[str] = (),
         *,
         timeout_s: float | None = None,
+        most_s: float | None = None,
         concurrency: int | None = None,
         on_checked: OnChecked | None = None,
+        thresholds: Thresholds = ONE_SHOT,
     ) -> list[Checked]:
         """As `Monitor.sweep`."""
         return await self._component.sweep_async(
-            patterns, timeout_s=timeout_s, concurrency=concurrency, on_checked=on_checked
+            patterns, timeout_s=timeout_s, most_s=most_s, concurrency=concurrency, on_checked=on_checked,
+            thresholds=thresholds,
         )
 
 

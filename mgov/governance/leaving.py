@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HELD_SHARE = 0.15
 HELD_FROM_COUNT = 10
+OBSERVED_FAMILIES = ("health", "pick", "recent", "rollup")
 
 
 class Pruned(NamedTuple):
@@ -95,11 +96,16 @@ def forget_instances(store: Store, gone: Sequence[tuple[str, str]]) -> None:
         document = store.read(f"health/{service}")
         if document is not None and not ids.isdisjoint(document.value.get("instances", ())):
             update(store, f"health/{service}", lambda before, ids=ids: _without(before, ids), operation="deregister")  # type: ignore[misc]
+        for family in ("recent", "rollup"):
+            past = store.read(f"{family}/{service}")
+            if past is not None and not ids.isdisjoint(past.value):
+                left = {key: value for key, value in past.value.items() if key not in ids}
+                store.write(Write(past.key, left or None), operation="deregister")
 
 
 def forget_services(store: Store, names: Iterable[str]) -> None:
     """Drop what was observed of services that are no longer registered, and the memory of their picks."""
-    _drop(store, [f"{family}/{name}" for name in names for family in ("health", "pick")])
+    _drop(store, [f"{family}/{name}" for name in names for family in OBSERVED_FAMILIES])
 
 
 def _drop(store: Store, keys: Sequence[str]) -> None:

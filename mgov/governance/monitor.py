@@ -1,9 +1,4 @@
-"""The monitor: is it well. Sweeps instances, and keeps what it saw.
-
-A sweep rewrites a service's health document only where a status changed, or once a minute; that the rest was
-confirmed is one line in the `sweep` document. A sweep of services by name writes their documents each time, so that
-the list of looks stays short. Two sweeps at once leave the newer observation of each instance.
-"""
+"""The monitor: is it well. Sweeps instances, and has what it saw kept (see `observed`)."""
 
 from __future__ import annotations
 
@@ -11,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgov.errors import NotFound
 from mgov.governance.fleet import Look, Member, all_members, looks_in, members_of, suggest_service
+from mgov.governance.observed import Observed, Past, Seen, Thresholds
 from mgov.model.health import (
     DEFAULT_TIMEOUT_S,
     MAINTENANCE,
@@ -26,9 +22,9 @@ from mgov.model.health import (
 )
 from mgov.model.measurement import Measurement, observe
 from mgov.model.names import check_name, is_glob
+from mgov.model.result import Result
 from mgov.net.probe import Target
 from mgov.net.sweep import sweep, sweep_now
-from mgov.store.base import ABSENT, Write, update, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,9 +35,9 @@ if TYPE_CHECKING:
 
     OnChecked = Callable[["Checked"], None]
 
-REWRITE_AFTER_S = 60.0
-KEPT_LOOKS = 16
 EVERYTHING = "*"
+ONE_SHOT = Thresholds()
+WATCHING = Thresholds(rise=1, fall=3)          # one lost packet is no outage to who looks every few seconds
 
 
 class Checked(NamedTuple):
@@ -59,9 +55,29 @@ class Checked(NamedTuple):
     is_local: bool = False
 
     @property
+    def name(self) -> str:
+        """What a person calls it: `service/instance`, or the URL."""
+        return f"{self.service}/{self.instance}" if self.service else self.url
+
+    @property
     def is_failing(self) -> bool:
         """Whether it keeps the answer from being "all is well"."""
         return self.health.status == UNHEALTHY or self.is_local
+
+    def to_result(self) -> Result:
+        """The record that reports are made of."""
+        health = self.health
+        return Result(
+            self.service,
+            self.instance,
+            self.url,
+            health.status,
+            health.reason,
+            health.latency_ms,
+            health.checked_at,
+            self.evidence,
+            self.is_local,
+        )
 
 
 class _Job(NamedTuple):
@@ -84,38 +100,48 @@ class Monitor:
     def __init__(self, store: Store, clock: Clock, probe_all: ProbeAll = sweep_now) -> None:
         """`probe_all` probes targets for `sweep`; `sweep_async` always uses the engine itself."""
         self._store, self._clock, self._probe_all = store, clock, probe_all
+        self._observed = Observed(store)
 
     def sweep(
         self,
         patterns: Sequence[str] = (),
         *,
         timeout_s: float | None = None,
+        most_s: float | None = None,
         concurrency: int | None = None,
         on_checked: OnChecked | None = None,
+        thresholds: Thresholds = ONE_SHOT,
     ) -> list[Checked]:
         """Look at every instance of the services that match (all, if no pattern is given), and keep what was seen.
 
-        In the order of services and ids. `timeout_s` takes the place of each check's own. `on_checked` is told each
-        result as it comes. NotFound for a name that no service has; an empty list when nothing is registered.
+        In the order of services and ids. `timeout_s` takes the place of each check's own, `most_s` caps whichever
+        holds. `on_checked` is told each result as it comes, before `thresholds` are applied. NotFound for a name that
+        no service has; an empty list when nothing is registered.
         """
-        job = self._job(patterns, timeout_s)
+        job = self._job(patterns, timeout_s, most_s)
         seen = self._probe_all(job.targets, concurrency=concurrency, on_result=self._relay(job, on_checked))
-        return self._keep(job, seen)
+        return self._keep(job, seen, thresholds)
 
     async def sweep_async(
         self,
         patterns: Sequence[str] = (),
         *,
         timeout_s: float | None = None,
+        most_s: float | None = None,
         concurrency: int | None = None,
         on_checked: OnChecked | None = None,
+        thresholds: Thresholds = ONE_SHOT,
     ) -> list[Checked]:
         """As `sweep`, in the running event loop; only reading and writing the store happen in a thread."""
         import asyncio
 
-        job = await asyncio.to_thread(self._job, patterns, timeout_s)
+        job = await asyncio.to_thread(self._job, patterns, timeout_s, most_s)
         seen = await sweep(job.targets, concurrency=concurrency, on_result=self._relay(job, on_checked))
-        return await asyncio.to_thread(self._keep, job, seen)
+        return await asyncio.to_thread(self._keep, job, seen, thresholds)
+
+    def past(self, service: str) -> dict[str, Past]:
+        """What is known of the past of each instance of a service, by id."""
+        return self._observed.past(check_name(service))
 
     def last_looks(self) -> list[Look]:
         """The newest sweep over each pattern, newest first; sweeps of single services leave none."""
@@ -123,7 +149,7 @@ class Monitor:
 
     # -- inside
 
-    def _job(self, patterns: Sequence[str], timeout_s: float | None) -> _Job:
+    def _job(self, patterns: Sequence[str], timeout_s: float | None, most_s: float | None) -> _Job:
         now = self._clock.now()
         wanted = tuple(dict.fromkeys(patterns)) or (EVERYTHING,)
         members: dict[str, Member] = {}
@@ -132,9 +158,7 @@ class Monitor:
                 members[member.instance.key] = member
         chosen = [members[key] for key in sorted(members, key=lambda key: key.split("/"))]
         probed = [i for i, m in enumerate(chosen) if m.instance.check.kind != NONE and m.health.status != MAINTENANCE]
-        targets = [
-            Target(chosen[i].instance.check.url, timeout_s or chosen[i].instance.check.timeout_s) for i in probed
-        ]
+        targets = [_target(chosen[i].instance.check, timeout_s, most_s) for i in probed]
         return _Job(wanted, now, chosen, probed, targets, [now] * len(targets))
 
     def _matching(self, pattern: str, now: float) -> Iterable[Member]:
@@ -153,83 +177,58 @@ class Monitor:
         def relay(index: int, seen: Measurement) -> None:
             job.seen_at[index] = at = self._clock.now()
             if on_checked is not None:
-                on_checked(_checked(job.members[job.probed[index]], seen, at))
+                on_checked(_at_once(job.members[job.probed[index]], seen, at))
 
         return relay
 
-    def _keep(self, job: _Job, seen: Sequence[Measurement]) -> list[Checked]:
+    def _keep(self, job: _Job, seen: Sequence[Measurement], thresholds: Thresholds) -> list[Checked]:
         at = self._clock.now()
-        by_index = dict(zip(job.probed, zip(seen, job.seen_at, strict=True), strict=True))
-        results = []
-        observed: dict[str, dict[str, Observation]] = {}
-        spoiled: set[str] = set()
-        for index, member in enumerate(job.members):
-            instance = member.instance
-            if index not in by_index:
-                results.append(_unprobed(member))
-                if instance.check.kind != NONE:
-                    spoiled.add(instance.service)
-                continue
-            measurement, seen_at = by_index[index]
-            results.append(_checked(member, measurement, seen_at))
+        observed: Seen = {}
+        present: dict[str, set[str]] = {}
+        probed = set(job.probed)
+        spoiled = {
+            m.instance.service for i, m in enumerate(job.members) if i not in probed and m.instance.check.kind != NONE
+        }
+        for member in job.members:
+            present.setdefault(member.instance.service, set()).add(member.instance.id)
+        for index, measurement, seen_at in zip(job.probed, seen, job.seen_at, strict=True):
+            instance = job.members[index].instance
             if measurement.is_local:
                 spoiled.add(instance.service)
             else:
-                seen_now = observe(instance.check, measurement, at=seen_at)
-                observed.setdefault(instance.service, {})[instance.id] = seen_now
-        self._write_health(job, observed, spoiled, at)
-        self._write_looks(job, results, spoiled, at)
+                observation = observe(instance.check, measurement, at=seen_at)
+                observed.setdefault(instance.service, {})[instance.id] = observation
+        by_name = {pattern for pattern in job.patterns if not is_glob(pattern)}
+        records = self._observed.keep(
+            observed, present, must_write=by_name | spoiled, at=at, thresholds=thresholds
+        )
+        measured = dict(zip(job.probed, seen, strict=True))
+        results = [
+            self._checked(member, measured.get(i), observed, records, at) for i, member in enumerate(job.members)
+        ]
+        failed_count = sum(result.health.status == UNHEALTHY for result in results)
+        self._observed.confirm([
+            Look(pattern, job.started_at, at, len(results), failed_count, sorted(spoiled))
+            for pattern in job.patterns
+            if is_glob(pattern) and job.members
+        ])
         return results
 
-    def _write_health(
-        self, job: _Job, observed: dict[str, dict[str, Observation]], spoiled: set[str], at: float
-    ) -> None:
-        present: dict[str, set[str]] = {}
-        for member in job.members:
-            present.setdefault(member.instance.service, set()).add(member.instance.id)
-        by_name = {pattern for pattern in job.patterns if not is_glob(pattern)}
-        writes = []
-        for service, seen in observed.items():
-            document = self._store.read(f"health/{service}")
-            value = _folded(value_of(document), seen, present[service], at)
-            must = service in by_name or service in spoiled
-            if must or document is None or _is_news(document.value, value, at):
-                expect = document.revision if document is not None else ABSENT
-                writes.append((service, seen, Write(f"health/{service}", value, expect)))
-        for (service, seen, _), is_lost in zip(writes, self._try_all([w for _, _, w in writes]), strict=True):
-            if is_lost:
-                update(
-                    self._store,
-                    f"health/{service}",
-                    lambda before, seen=seen, service=service: _folded(before or {}, seen, present[service], at),  # type: ignore[misc]
-                    operation="sweep",
-                )
-
-    def _try_all(self, writes: list[Write]) -> list[bool]:
-        from mgov.errors import Conflict
-
-        try:
-            self._store.write_many(writes, operation="sweep")
-        except Conflict:
-            return [True] * len(writes)
-        return [False] * len(writes)
-
-    def _write_looks(self, job: _Job, results: list[Checked], spoiled: set[str], at: float) -> None:
-        failed_count = sum(result.health.status == UNHEALTHY for result in results)
-        new = [
-            Look(pattern, job.started_at, at, len(results), failed_count, sorted(spoiled))._asdict()
-            for pattern in job.patterns
-            if is_glob(pattern)
-        ]
-        if not new:
-            return
-
-        def change(before: dict[str, Any] | None) -> dict[str, Any]:
-            patterns = {look["pattern"] for look in new}
-            kept = [look for look in (before or {}).get("looks", ()) if look["pattern"] not in patterns]
-            return {"looks": [*new, *kept][:KEPT_LOOKS]}
-
-        update(self._store, "sweep", change, operation="sweep")
+    def _checked(
+        self,
+        member: Member,
+        measurement: Measurement | None,
+        observed: Seen,
+        records: dict[str, dict[str, HealthRecord]],
+        at: float,
+    ) -> Checked:
+        instance = member.instance
+        if measurement is None:
+            return Checked(instance.service, instance.id, instance.check.url or instance.url, member.health)
+        if measurement.is_local:
+            return _unseen(member, measurement)
+        observation = observed[instance.service][instance.id]
+        return _seen(member, records[instance.service][instance.id], observation, at)
 
 
 def check_urls(
@@ -252,6 +251,11 @@ def check_urls(
     return [_checked_url(check, measurement, at) for check, measurement in zip(checks, seen, strict=True)]
 
 
+def _target(check: Check, timeout_s: float | None, most_s: float | None) -> Target:
+    wanted_s = timeout_s if timeout_s is not None else check.timeout_s
+    return Target(check.url, wanted_s if most_s is None else min(wanted_s, most_s))
+
+
 def _checked_url(check: Check, seen: Measurement, at: float) -> Checked:
     if seen.is_local:
         health = Health(UNHEALTHY, True, f"could not be probed from here: {seen.detail}", None, None)
@@ -260,43 +264,25 @@ def _checked_url(check: Check, seen: Measurement, at: float) -> Checked:
     return Checked("", "", check.url, _health_of(observation), observation.evidence)
 
 
-def _checked(member: Member, seen: Measurement, at: float) -> Checked:
+def _unseen(member: Member, measurement: Measurement) -> Checked:
     instance = member.instance
-    if seen.is_local:
-        health = member.health._replace(stale=True, reason=f"could not be probed from here: {seen.detail}")
-        return Checked(instance.service, instance.id, instance.check.url, health, is_local=True)
-    observation = observe(instance.check, seen, at=at)
-    health = judge(
-        instance.check,
-        now=at,
-        record=fold(None, observation),
-        ttl_s=instance.ttl_s,
-        heartbeat=member.heartbeat,
-    )
+    health = member.health._replace(stale=True, reason=f"could not be probed from here: {measurement.detail}")
+    return Checked(instance.service, instance.id, instance.check.url, health, is_local=True)
+
+
+def _seen(member: Member, record: HealthRecord, observation: Observation, at: float) -> Checked:
+    instance = member.instance
+    health = judge(instance.check, now=at, record=record, ttl_s=instance.ttl_s, heartbeat=member.heartbeat)
+    health = health._replace(latency_ms=observation.latency_ms)
     return Checked(instance.service, instance.id, instance.check.url, health, observation.evidence)
 
 
-def _unprobed(member: Member) -> Checked:
-    instance = member.instance
-    return Checked(instance.service, instance.id, instance.check.url or instance.url, member.health)
+def _at_once(member: Member, measurement: Measurement, at: float) -> Checked:
+    if measurement.is_local:
+        return _unseen(member, measurement)
+    observation = observe(member.instance.check, measurement, at=at)
+    return _seen(member, fold(None, observation), observation, at)
 
 
 def _health_of(seen: Observation) -> Health:
     return Health(seen.status, False, seen.reason, seen.checked_at, seen.latency_ms)
-
-
-def _folded(
-    before: Mapping[str, Any], seen: dict[str, Observation], present: set[str], at: float
-) -> dict[str, Any]:
-    records = {key: fields for key, fields in before.get("instances", {}).items() if key in present or key in seen}
-    for instance_id, observation in seen.items():
-        fields = records.get(instance_id)
-        record = fold(HealthRecord(**fields) if fields is not None else None, observation)
-        records[instance_id] = record._asdict()
-    return {"written_at": at, "instances": dict(sorted(records.items()))}
-
-
-def _is_news(before: Mapping[str, Any], after: Mapping[str, Any], at: float) -> bool:
-    old = {key: (fields["status"], fields["since"]) for key, fields in before["instances"].items()}
-    new = {key: (fields["status"], fields["since"]) for key, fields in after["instances"].items()}
-    return old != new or at - before["written_at"] >= REWRITE_AFTER_S

@@ -34,6 +34,8 @@ DEFAULT_TIMEOUT_S = 5.0
 STALE_AFTER_INTERVALS = 3
 LATENCY_WEIGHT = 0.3                            # of the newest observation in the smoothed latency (EWMA)
 
+_RANK = {UNHEALTHY: 1, DEGRADED: 2, HEALTHY: 3}
+
 HTTP, HTTPS, TCP, TLS, NONE = "http", "https", "tcp", "tls", "none"
 CHECK_KINDS = (HTTP, HTTPS, TCP, TLS, NONE)
 
@@ -62,13 +64,17 @@ class Observation(NamedTuple):
 
 
 class HealthRecord(NamedTuple):
-    """What the store keeps of an instance's observations: the newest, since when, and its smoothed latency."""
+    """What the store keeps of an instance's observations: the newest, since when, and its smoothed latency.
+
+    `contrary_count` counts the newest observations in a row that spoke against `status` and were too few to change it.
+    """
 
     status: str
     since: float
     checked_at: float
     reason: str = ""
     latency_ms: "float | None" = None
+    contrary_count: int = 0
 
 
 class Heartbeat(NamedTuple):
@@ -156,8 +162,12 @@ def parse_check_table(table: "Mapping[str, Any]", *, protocol: str, host: str, p
     )
 
 
-def fold(record: "HealthRecord | None", seen: Observation) -> HealthRecord:
-    """The record after `seen`. An observation older than the record changes nothing (two sweeps may overlap)."""
+def fold(record: "HealthRecord | None", seen: Observation, *, rise: int = 1, fall: int = 1) -> HealthRecord:
+    """The record after `seen`. An observation older than the record changes nothing (two sweeps may overlap).
+
+    The status gets better after `rise` and worse after `fall` observations in a row that say so; the first
+    observation of all counts at once.
+    """
     if record is not None and seen.checked_at < record.checked_at:
         return record
     before = record.latency_ms if record is not None else None
@@ -167,8 +177,16 @@ def fold(record: "HealthRecord | None", seen: Observation) -> HealthRecord:
         latency = seen.latency_ms
     else:
         latency = before + LATENCY_WEIGHT * (seen.latency_ms - before)
-    since = record.since if record is not None and record.status == seen.status else seen.checked_at
-    return HealthRecord(seen.status, since, seen.checked_at, seen.reason, latency)
+    if record is None:
+        return HealthRecord(seen.status, seen.checked_at, seen.checked_at, seen.reason, latency)
+    if seen.status == record.status:
+        return HealthRecord(seen.status, record.since, seen.checked_at, seen.reason, latency)
+    needed = rise if _RANK.get(seen.status, 0) > _RANK.get(record.status, 0) else fall
+    count = record.contrary_count + 1
+    if count < needed:
+        reason = f"{record.status} until {needed} in a row say {seen.status} ({count} so far: {seen.reason})"
+        return HealthRecord(record.status, record.since, seen.checked_at, reason, latency, count)
+    return HealthRecord(seen.status, seen.checked_at, seen.checked_at, seen.reason, latency)
 
 
 def judge(

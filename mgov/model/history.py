@@ -19,6 +19,7 @@ KEPT_SAMPLES = 20
 KEPT_TRANSITIONS = 20
 KEPT_HOURS = 168
 HOUR_S = 3600
+SAMPLE_EVERY_S = 60.0
 CLASSES_PER_DOUBLING = 4
 SMALLEST_MS = 0.01
 _UP = (HEALTHY, DEGRADED)
@@ -70,9 +71,12 @@ class Summary(NamedTuple):
 
 
 def add(recent: Recent, sample: Sample, reason: str = "") -> tuple[Recent, Hour | None]:
-    """`recent` with one more sample, and the hour that it ended, if it did; an older sample changes nothing."""
+    """`recent` with one more sample, and the hour that it ended, if it did.
+
+    A sample that is older than the newest changes nothing, nor does one of the same status within a minute.
+    """
     last = recent.samples[-1] if recent.samples else None
-    if last is not None and sample.at <= last.at:
+    if last is not None and sample.at < last.at + (SAMPLE_EVERY_S if sample.status == last.status else 0.0):
         return recent, None
     number = int(sample.at // HOUR_S)
     ended = recent.hour if recent.hour is not None and recent.hour.number != number else None

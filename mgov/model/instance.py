@@ -119,6 +119,8 @@ def to_value(instance: Instance) -> "dict[str, Any]":
         check["interval_s"] = instance.check.interval_s
     if instance.check.timeout_s != DEFAULT_TIMEOUT_S:
         check["timeout_s"] = instance.check.timeout_s
+    if instance.check.expect:
+        check["expect"] = list(instance.check.expect)
     value["check"] = check
     if instance.weight != DEFAULT_WEIGHT:
         value["weight"] = instance.weight
@@ -149,7 +151,7 @@ def from_value(service: str, instance_id: str, value: "Mapping[str, Any]") -> In
         known.pop("host", ""),
         known.pop("port", 0),
         known.pop("protocol", "http"),
-        Check(**check) if check else NO_CHECK,
+        Check(**{**check, "expect": tuple(check.get("expect", ()))}) if check else NO_CHECK,
         known.pop("weight", DEFAULT_WEIGHT),
         known.pop("region", ""),
         known.pop("zone", ""),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mgov.errors import RemoteError
+from mgov.errors import ChildNotFound, ChildNotRunnable, RemoteError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 END_WAIT_S = 5.0
+_PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
 
 
 def python(*args: str) -> list[str]:
@@ -23,6 +25,33 @@ def python(*args: str) -> list[str]:
 def run(argv: Sequence[str], *, environ: Mapping[str, str]) -> int:
     """Run a command on our own standard streams and return its exit status."""
     return subprocess.run(argv, env=dict(environ), check=False).returncode
+
+
+def run_forwarding(argv: Sequence[str], *, environ: Mapping[str, str]) -> int:
+    """Run a command on our own streams; SIGTERM and SIGHUP that reach us are passed on to it.
+
+    Ctrl-C reaches it from the terminal by itself, and we wait for what it makes of it. Returns its exit status, 128 + n
+    after signal n; 127 where there is no such program, 126 where it cannot be run.
+    """
+    if not argv:
+        raise UsageError("there is no command behind --")
+    try:
+        process = subprocess.Popen(argv, env=dict(environ))
+    except FileNotFoundError:
+        raise ChildNotFound(f"{argv[0]}: no such program") from None
+    except OSError as error:
+        raise ChildNotRunnable(f"{argv[0]} cannot be run: {(error.strerror or str(error)).lower()}") from error
+    before = {number: signal.signal(number, lambda n, _: process.send_signal(n)) for number in _PASSED_ON}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        status = process.wait()
+    except BaseException:
+        end(process)
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return status if status >= 0 else 128 - status
 
 
 @contextmanager
@@ -41,7 +70,7 @@ def serving(argv: Sequence[str], *, folder: str) -> Iterator[tuple[subprocess.Po
         end(process)
 
 
-def end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[Any]) -> None:
     """End a process that we started: SIGTERM, and SIGKILL where it does not obey within five seconds."""
     process.terminate()
     try:

@@ -9,6 +9,7 @@ A document is a mapping under a logical key, `family/name...`. The families and 
     health/<s>              what sweeps saw of the service           state
     sweep                   when which sweep looked at what          state
     pick/<s>                the memory of a balancing strategy       state
+    recent/<s> rollup/<s>   the past of its instances                state
 
 Revisions are opaque tokens; of two tokens of one key, `revision_order` is greater for the later one. Every driver
 passes tests/store/test_contract.py.
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 ABSENT = "absent"                               # expect this revision to create only
 INTENT_FAMILIES = frozenset({"service", "instance", "maintenance"})
-STATE_FAMILIES = frozenset({"heartbeat", "health", "sweep", "pick"})
+STATE_FAMILIES = frozenset({"heartbeat", "health", "sweep", "pick", "recent", "rollup"})
 UPDATE_ATTEMPTS = 50
 
 

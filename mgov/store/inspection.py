@@ -10,7 +10,7 @@ from mgov.model.names import is_name
 from mgov.store import definitions, history
 from mgov.store.codec import unpack
 from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file
-from mgov.store.layout import HISTORY, INSTANCES, SERVICES, STATE, Place
+from mgov.store.layout import HISTORY, INSTANCES, SERVICE_STATE, SERVICES, STATE, Place
 from mgov.store.log import Log, parse_line
 from mgov.store.root import translate
 from mgov.store.vanished import vanished
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mgov.store.root import Root
 
 REPAIR = "mgov store repair"
-STATE_PLACES = ("health", "pick")
 
 
 class Finding(NamedTuple):
@@ -108,7 +107,7 @@ def _in_machine_files(root: Root) -> Iterator[Finding]:
 def state_folders(root: Root) -> list[str]:
     """The folders that hold state documents."""
     beats = f"{STATE}/heartbeat"
-    return [*(f"{STATE}/{family}" for family in STATE_PLACES), *(f"{beats}/{n}" for n in _names(root, beats))]
+    return [*(f"{STATE}/{family}" for family in SERVICE_STATE), *(f"{beats}/{n}" for n in _names(root, beats))]
 
 
 def _names(root: Root, folder: str) -> list[str]:

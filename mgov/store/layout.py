@@ -3,7 +3,8 @@
     service/<s>                       services/<s>.toml            lock/intent
     instance/<s>/<id> maintenance/<s> instances/<s>.json           lock/intent
     health/<s> sweep                  state/health/<s>.json ...    lock/health
-    heartbeat/<s>/<id> pick/<s>       state/<family>/...           lock/<family>-<bucket>, 64 buckets
+    heartbeat/<s>/<id>                state/heartbeat/<s>/<id>.json    lock/heartbeat-<bucket>, 64 buckets
+    pick/<s> recent/<s> rollup/<s>    state/<family>/<s>.json      lock/<family>-<bucket>
 
 Every part of a key is checked to be a name before it becomes a path.
 """
@@ -15,6 +16,7 @@ from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
 
 LOCK_BUCKETS = 64
+SERVICE_STATE = ("health", "pick", "recent", "rollup")     # one document per service
 SERVICES, INSTANCES, HISTORY, LOCKS, QUARANTINE, CACHE = (
     "services", "instances", "history", "lock", "quarantine", "cache",
 )  # fmt: skip
@@ -55,11 +57,11 @@ def place_of(key: str) -> Place:
         return Place(INSTANCES, f"{names[0]}.json")
     if family == "heartbeat" and len(names) == 2:
         return Place(f"{STATE}/heartbeat/{names[0]}", f"{names[1]}.json")
-    if family in ("health", "pick") and len(names) == 1:
+    if family in SERVICE_STATE and len(names) == 1:
         return Place(f"{STATE}/{family}", f"{names[0]}.json")
     if key == "sweep":
         return Place(STATE, "sweep.json")
-    if family in ("service", "instance", "maintenance", "heartbeat", "health", "pick"):
+    if family in ("service", "instance", "maintenance", "heartbeat", *SERVICE_STATE):
         raise InvalidName(f"{key[:80]!r} is not a key: a name cannot hold '/'")
     raise InternalError(f"{key[:80]!r} is not a key of this store")
 

@@ -20,13 +20,13 @@ def after(*samples):
 
 
 def test_the_last_twenty_samples_are_kept_oldest_first():
-    recent, _ = after(*(Sample(float(i), "healthy", 1.0) for i in range(30)))
-    assert [sample.at for sample in recent.samples] == [float(i) for i in range(10, 30)]
+    recent, _ = after(*(Sample(i * 60.0, "healthy", 1.0) for i in range(30)))
+    assert [sample.at for sample in recent.samples] == [i * 60.0 for i in range(10, 30)]
 
 
 def test_a_transition_is_kept_for_each_change_of_status_and_none_between():
     statuses = ("healthy", "healthy", "unhealthy", "healthy")
-    recent, _ = after(*(Sample(float(i), status) for i, status in enumerate(statuses)))
+    recent, _ = after(*(Sample(i * 60.0, status) for i, status in enumerate(statuses)))
     assert [(t.before, t.after) for t in recent.transitions] == [
         ("", "healthy"), ("healthy", "unhealthy"), ("unhealthy", "healthy")]
 
@@ -34,6 +34,11 @@ def test_a_transition_is_kept_for_each_change_of_status_and_none_between():
 def test_a_sample_older_than_the_newest_changes_nothing():
     recent, _ = after(Sample(10.0, "healthy"))
     assert add(recent, Sample(9.0, "unhealthy")) == (recent, None)
+
+
+def test_two_samples_of_one_status_within_a_minute_count_once():
+    recent, _ = after(Sample(0.0, "healthy"), Sample(59.0, "healthy"), Sample(59.5, "unhealthy"))
+    assert [sample.at for sample in recent.samples] == [0.0, 59.5]
 
 
 def test_an_hour_that_ended_is_folded_and_a_week_is_kept():
@@ -49,7 +54,7 @@ def test_the_same_hour_folded_twice_adds_up():
 
 def test_availability_is_the_share_of_samples_that_were_up():
     now = 1000 * HOUR_S + 60.0
-    down_yesterday = [Sample(now - 30 * HOUR_S + i, "unhealthy") for i in range(2)]
+    down_yesterday = [Sample(now - 30 * HOUR_S + i * 60, "unhealthy") for i in range(2)]
     today = [Sample(now - 40, "healthy", 1.0), Sample(now - 30, "degraded", 1.0), Sample(now - 20, "unhealthy")]
     recent, hours = after(*down_yesterday, *today)
     summary = summarize(recent, hours, now=now)

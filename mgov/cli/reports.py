@@ -1,0 +1,60 @@
+"""Where a look is reported beside the answer: JUnit, GitHub Actions, Prometheus' textfile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mgov.cli.session import Session
+    from mgov.governance.monitor import Checked
+
+
+class Reports:
+    """The reports that one command line asks for; none costs nothing. GitHub's are made by themselves in Actions."""
+
+    def __init__(self, session: Session, *, junit: str | None, textfile: str | None, is_github: bool) -> None:
+        self._session = session
+        self._junit, self._textfile = junit, textfile
+        self._is_github = is_github or session.environ.get("GITHUB_ACTIONS") == "true"
+
+    def write(self, results: Sequence[Checked]) -> None:
+        """Write each report whole; raise OutputError when one cannot be written."""
+        if not (self._junit or self._textfile or self._is_github):
+            return
+        from mgov.store.outfile import write_whole
+
+        found = [result.to_result() for result in results]
+        if self._junit:
+            from mgov.formats.junit import junit
+
+            write_whole(self._junit, junit(found))
+        if self._textfile:
+            from mgov.formats.textfile import textfile
+
+            rendering = textfile(found)
+            write_whole(self._textfile, rendering.text)
+            for note in rendering.notes:
+                self._session.out.note(note)
+        if self._is_github:
+            from mgov.formats.github import summary, workflow_commands
+
+            # The runner reads commands from both streams; stdout belongs to the answer.
+            for line in workflow_commands(found).splitlines():
+                self._session.out.relay(line)
+            place = self._session.environ.get("GITHUB_STEP_SUMMARY")
+            if place:
+                write_whole(place, _before(place) + summary(found))
+
+
+def _before(path: str) -> str:
+    from mgov.errors import OutputError
+
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise OutputError(f"{path} could not be read: {(error.strerror or str(error)).lower()}") from error

@@ -1,0 +1,78 @@
+"""health --wait: a gate for pipelines. What was missing is said; then the command behind -- runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mgov.cli.rows import health_view
+from mgov.cli.sweeping import counted
+from mgov.errors import DeadlineExceeded, MgovError, Unmet, UsageError
+from mgov.governance.gates import unmet_lines, wait
+from mgov.model.gate import Demand, parse_goal, parse_minimum
+from mgov.model.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mgov.cli.output import View
+    from mgov.cli.reports import Reports
+    from mgov.cli.session import Session
+    from mgov.governance.gates import Passage
+    from mgov.governance.monitor import Checked
+    from mgov.model.gate import Ruling
+
+
+def demand_of(goal: str, minimum: str | None, stable: str | None, *, any_one: bool, fail_fast: int) -> Demand:
+    """What the options ask for; raise UsageError where they contradict each other."""
+    if minimum is not None and any_one:
+        raise UsageError("--any and --min-healthy say two different things")
+    at_least, share = parse_minimum(minimum) if minimum is not None else (1 if any_one else None, None)
+    return Demand(
+        parse_goal(goal), at_least, share, fail_fast, parse_duration(stable) if stable is not None else 0.0
+    )
+
+
+def wait_for_health(
+    session: Session,
+    sweep: Callable[[float | None], list[Checked]],
+    demand: Demand,
+    reports: Reports,
+    *,
+    wait_s: float,
+    allow_missing: bool,
+) -> View | int:
+    """Wait for `demand`; then run the child, or answer with what was last seen. 5 late, 1 given up."""
+    told: set[str] = set()
+
+    def tell(ruling: Ruling) -> None:
+        for line in unmet_lines(ruling.unmet):
+            if line not in told:
+                told.add(line)
+                session.out.detail(line)
+
+    passage = wait(
+        sweep, demand, clock=session.clock, wait_s=wait_s, allow_missing=allow_missing, on_look=tell
+    )
+    reports.write(passage.results)
+    if not passage.is_open:
+        raise _refusal(session, passage, demand, wait_s)
+    if session.has_child:
+        from mgov.cli.child import run_child
+
+        return run_child(session)
+    view = health_view(passage.results, session.clock.now())
+    waited = f" after {format_duration(round(passage.waited_s, 1))}" if passage.waited_s >= 0.1 else ""
+    return view._replace(summary=counted(passage.results) + waited)
+
+
+def _refusal(session: Session, passage: Passage, demand: Demand, wait_s: float) -> MgovError:
+    ruling = passage.ruling
+    if passage.missing:
+        return DeadlineExceeded(f"after {format_duration(wait_s)}: {passage.missing}")
+    for line in unmet_lines(ruling.unmet):
+        session.out.warn(line)
+    what = f"{ruling.met_count} of {len(passage.results)} {demand.goal}, {ruling.needed} needed"
+    if passage.is_late:
+        stable = f" for {format_duration(demand.stable_s)}" if demand.stable_s and not ruling.unmet else ""
+        return DeadlineExceeded(f"after {format_duration(wait_s)} and {passage.look_count} looks: {what}{stable}")
+    return Unmet(f"given up after {passage.look_count} looks: {what}")
