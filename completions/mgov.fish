@@ -3,7 +3,7 @@
 # True when the words before the cursor are the command $argv[1], and, where $argv[2] is given, when the word at the
 # cursor is its argument number $argv[2] (0 is the first), or a later one for "N...".
 function __mgov_at
-    set -l valued --api --cacert --cert --check-interval --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect --expect-rev --fail-fast --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --note --older-than --on-change --output --owner --pick --reason --region --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
+    set -l valued --api --cacert --cert --check-expect --check-interval --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect --expect-rev --fail-fast --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --note --older-than --on-change --output --owner --pick --reason --region --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
     set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'maintenance' 'prune' 'stats' 'health' 'probe' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'accept' 'completion' 'help' 'version'
     set -l path
     set -l count 0
@@ -105,6 +105,7 @@ complete -c mgov -n '__mgov_at \'register\'' -l weight -r -d 'Its share of traff
 complete -c mgov -n '__mgov_at \'register\'' -l health -r -d 'How to check it [tcp]'
 complete -c mgov -n '__mgov_at \'register\'' -l check-interval -r -d 'How often to check it [30s]'
 complete -c mgov -n '__mgov_at \'register\'' -l check-timeout -r -d 'How long a check may take [5s]'
+complete -c mgov -n '__mgov_at \'register\'' -l check-expect -r -d 'What must hold: status=2xx, latency=200ms ...; \'\' clears'
 complete -c mgov -n '__mgov_at \'register\'' -l ttl -r -d 'It beats; unhealthy when it stops that long'
 complete -c mgov -n '__mgov_at \'register\'' -l replace -d 'Forget every field that is not given'
 complete -c mgov -n '__mgov_at \'register\'' -l create-only -d 'Fail with 4 where it exists'
@@ -289,6 +290,7 @@ complete -c mgov -n '__mgov_at \'stats\'' -s h -l help -d 'Show this help'
 complete -c mgov -n '__mgov_at \'health\' 0...' -a '(__mgov_services)'
 complete -c mgov -n '__mgov_at \'health\'' -l timeout -r -d 'How long one probe may take [its check\'s]'
 complete -c mgov -n '__mgov_at \'health\'' -l concurrency -r -d 'Probes at once, at most'
+complete -c mgov -n '__mgov_at \'health\'' -l expect -r -d 'What bare URLs must answer, such as status=200'
 complete -c mgov -n '__mgov_at \'health\'' -l watch -d 'Look again and again; piped, one line per change'
 complete -c mgov -n '__mgov_at \'health\'' -l interval -r -d 'How often --watch looks'
 complete -c mgov -n '__mgov_at \'health\'' -l count -r -d 'End --watch after N looks'
@@ -304,6 +306,10 @@ complete -c mgov -n '__mgov_at \'health\'' -l allow-missing -d 'With --wait: als
 complete -c mgov -n '__mgov_at \'health\'' -l junit -r -F -d 'Write a JUnit report'
 complete -c mgov -n '__mgov_at \'health\'' -l textfile -r -F -d 'Write metrics for node_exporter'
 complete -c mgov -n '__mgov_at \'health\'' -l github -d 'Annotate and summarise for GitHub Actions [there by itself]'
+complete -c mgov -n '__mgov_at \'health\'' -l insecure -d 'Accept any certificate'
+complete -c mgov -n '__mgov_at \'health\'' -l cacert -r -F -d 'Trust the authorities in this PEM file only'
+complete -c mgov -n '__mgov_at \'health\'' -l cert -r -F -d 'Show this client certificate (PEM)'
+complete -c mgov -n '__mgov_at \'health\'' -l key -r -F -d 'The client certificate\'s key [in its file]'
 complete -c mgov -n '__mgov_at \'health\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
 complete -c mgov -n '__mgov_at \'health\'' -s o -l output -r -a 'table wide plain json jsonl csv name' -d 'How to print the answer: table, wide, plain, json, jsonl, csv, name [MGOV_OUTPUT]'
 complete -c mgov -n '__mgov_at \'health\'' -l columns -r -d 'Print these columns only'

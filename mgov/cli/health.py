@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,13 @@ from mgov.cli.options import Context, command
 from mgov.cli.output import View
 from mgov.cli.reports import Reports
 from mgov.cli.rows import health_columns, health_view
-from mgov.cli.sweeping import counted, status_of, sweeper
+from mgov.cli.sweeping import How, counted, status_of, sweeper
+from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
 from mgov.errors import UsageError
 from mgov.model.units import parse_duration, parse_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _Text = str | None
 
@@ -33,6 +37,9 @@ def health(
         _Text, typer.Option(metavar="DURATION", help="How long one probe may take [its check's]")
     ] = None,
     concurrency: Annotated[int | None, typer.Option(metavar="N", min=1, help="Probes at once, at most")] = None,
+    expect: Annotated[
+        list[str] | None, typer.Option(metavar="EXPECTATION", help="What bare URLs must answer, such as status=200")
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again; piped, one line per change")] = False,
     interval: Annotated[str, typer.Option(metavar="DURATION", help="How often --watch looks")] = "10s",
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End --watch after N looks")] = None,
@@ -58,6 +65,10 @@ def health(
     github: Annotated[
         bool, typer.Option("--github", help="Annotate and summarise for GitHub Actions [there by itself]")
     ] = False,
+    insecure: Insecure = False,
+    cacert: CaCert = "",
+    cert: Cert = "",
+    key: Key = "",
 ) -> View | int:
     """Probe instances or bare URLs now and say which are well: 0 when none is unhealthy, 1 otherwise, 3 for none.
 
@@ -65,13 +76,11 @@ def health(
     gate: 5 when time runs out, naming what is in the way; else the command behind -- runs, and its status is returned.
     """
     session = ctx.obj
-    sweep = sweeper(
-        session,
-        targets or [],
-        timeout_s=parse_duration(timeout) if timeout is not None else None,
-        concurrency=concurrency,
-        is_watch=watch,
+    trust = trust_of(cacert, cert, key, insecure=insecure)
+    how = How(
+        parse_duration(timeout) if timeout is not None else None, concurrency, tuple(expect or ()), trust, watch
     )
+    sweep = sweeper(session, targets or [], how)
     reports = Reports(session, junit=junit, textfile=textfile, is_github=github)
     if watch:
         if wait is not None or session.has_child:
@@ -103,7 +112,7 @@ def health(
     return health_view(results, session.clock.now())._replace(status=status_of(results), summary=counted(results))
 
 
-def _refuse_without(needed: str, given: dict[str, object]) -> None:
+def _refuse_without(needed: str, given: Mapping[str, object]) -> None:
     for flag, value in given.items():
         if value:
             raise UsageError(f"{flag} goes with {needed}")

@@ -10,7 +10,8 @@ from mgov.cli.options import Context, command
 from mgov.cli.output import TABLE, WIDE, Column, View
 from mgov.cli.rows import style, time_of
 from mgov.cli.text import GREEN, RED, YELLOW, fit
-from mgov.errors import NO, OK, InputError, NotFound, UsageError
+from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
+from mgov.errors import NO, OK, NotFound
 from mgov.model.health import DEFAULT_TIMEOUT_S, NONE, STATUSES, UNHEALTHY, Check, Observation, parse_check_url
 from mgov.model.units import parse_duration
 
@@ -65,10 +66,10 @@ def probe(
     timeout: Annotated[
         str | None, typer.Option(metavar="DURATION", help="How long the probe may take [its check's, or 5s]")
     ] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Accept any certificate")] = False,
-    cacert: Annotated[str, typer.Option(metavar="FILE", help="Trust the authorities in this PEM file only")] = "",
-    cert: Annotated[str, typer.Option(metavar="FILE", help="Show this client certificate (PEM)")] = "",
-    key: Annotated[str, typer.Option(metavar="FILE", help="The client certificate's key [in its file]")] = "",
+    insecure: Insecure = False,
+    cacert: CaCert = "",
+    cert: Cert = "",
+    key: Key = "",
 ) -> View:
     """Explain one check: phases, expectations, certificate, judgement. Nothing is stored; 1 when the check fails.
 
@@ -76,13 +77,9 @@ def probe(
     latency=200ms, body~REGEX, json:.a.b==up, header:Name~REGEX, cert=14d; soft: before one makes it degrade only.
     With -o json a URL and NAME/INSTANCE give one object, NAME a list of them.
     """
-    from mgov.net.probe import Trust
-
-    if key and not cert:
-        raise UsageError("--key goes with --cert")
     session = ctx.obj
     checks = _checks(session, target, tuple(expect or ()), parse_duration(timeout) if timeout is not None else None)
-    found = _probe_all(session, checks, Trust(insecure, cacert, cert, key))
+    found = _probe_all(session, checks, trust_of(cacert, cert, key, insecure=insecure))
     has_bars = session.out.format in (TABLE, WIDE)
     block = "█" if fit("█", session.out.encoding) == "█" else "#"
     rows: list[tuple[str, str, str]] = []
@@ -124,32 +121,19 @@ def _registered(session: Session, target: str) -> list[tuple[str, str, Check]]:
     return found
 
 
-def _probe_all(session: Session, checks: Sequence[tuple[str, str, Check]], trust: Trust) -> list[Probed]:
+def _probe_all(session: Session, checks: Sequence[tuple[str, str, Check]], trust: Trust | None) -> list[Probed]:
     from mgov.model.expectation import expectations_of
     from mgov.model.verdict import judge
     from mgov.net.probe import target_of
     from mgov.net.sweep import sweep_now
 
     expected = [expectations_of(check.kind, check.expect) for _, _, check in checks]    # a bad one is refused here
-    _refuse_bad_files(trust)
     measured = sweep_now([target_of(check, trust=trust)._replace(want_cert=True) for _, _, check in checks])
     now = session.clock.now()
     return [
         Probed(*named, seen, _judged(named[2], seen, now), judge(expectations, seen, at=now))
         for named, expectations, seen in zip(checks, expected, measured, strict=True)
     ]
-
-
-def _refuse_bad_files(trust: Trust) -> None:
-    """InputError for a file of --cacert, --cert or --key that does not serve: the target has no part in it."""
-    if trust.ca_file or trust.cert_file:
-        from mgov.net.failure import ProbeFailed
-        from mgov.net.tls import context_for
-
-        try:
-            context_for({}, trust)
-        except ProbeFailed as failure:
-            raise InputError(failure.detail) from failure
 
 
 def _judged(check: Check, seen: Measurement, now: float) -> Observation:

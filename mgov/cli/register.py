@@ -49,6 +49,9 @@ def register(
     health: Annotated[_Text, typer.Option(metavar="PATH|URL|tcp|none", help="How to check it [tcp]")] = None,
     check_interval: Annotated[_Text, typer.Option(metavar="DURATION", help="How often to check it [30s]")] = None,
     check_timeout: Annotated[_Text, typer.Option(metavar="DURATION", help="How long a check may take [5s]")] = None,
+    check_expect: Annotated[
+        _Texts, typer.Option(metavar="EXPECTATION", help="What must hold: status=2xx, latency=200ms ...; '' clears")
+    ] = None,
     ttl: Annotated[_Text, typer.Option(metavar="DURATION", help="It beats; unhealthy when it stops that long")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Forget every field that is not given")] = False,
     create_only: Annotated[bool, typer.Option("--create-only", help="Fail with 4 where it exists")] = False,
@@ -79,6 +82,7 @@ def register(
         health=health,
         interval_s=parse_duration(check_interval) if check_interval is not None else None,
         timeout_s=parse_duration(check_timeout) if check_timeout is not None else None,
+        expect=_items(check_expect),
         ttl_s=parse_duration(ttl) if ttl is not None else None,
     )
     outcomes = ctx.obj.platform().registry.register(

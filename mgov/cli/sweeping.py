@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mgov.errors import NO, OK, NotFound, UsageError
 from mgov.model.health import DEFAULT_TIMEOUT_S, HEALTHY
@@ -12,16 +12,20 @@ if TYPE_CHECKING:
 
     from mgov.cli.session import Session
     from mgov.governance.monitor import Checked
+    from mgov.net.probe import Trust
 
 
-def sweeper(
-    session: Session,
-    targets: Sequence[str],
-    *,
-    timeout_s: float | None,
-    concurrency: int | None,
-    is_watch: bool = False,
-) -> Callable[[float | None], list[Checked]]:
+class How(NamedTuple):
+    """How to look: `timeout_s` instead of each check's own, what bare URLs are held to, and whom TLS trusts."""
+
+    timeout_s: float | None = None
+    concurrency: int | None = None
+    expect: tuple[str, ...] = ()
+    trust: Trust | None = None
+    is_watch: bool = False
+
+
+def sweeper(session: Session, targets: Sequence[str], how: How) -> Callable[[float | None], list[Checked]]:
     """The function that looks once at everything named; it raises NotFound when there is nothing to look at.
 
     It is given the seconds that any probe may take at the most, or None.
@@ -32,22 +36,36 @@ def sweeper(
         if ":" in name or "/" in name:
             raise UsageError(f"{name[:80]!r} is neither a service nor a URL", hint=f"a URL is http://{name[:80]}")
 
+    if how.expect and names:
+        raise UsageError("--expect is for bare URLs", hint=f"mgov register {names[0]} URL --check-expect ...")
+
     def sweep(most_s: float | None = None) -> list[Checked]:
         results: list[Checked] = []
         if names or not urls:
             from mgov.governance.monitor import ONE_SHOT, WATCHING
 
             monitor = session.platform().monitor
-            thresholds = WATCHING if is_watch else ONE_SHOT
             results += monitor.sweep(
-                names, timeout_s=timeout_s, most_s=most_s, concurrency=concurrency, thresholds=thresholds
+                names,
+                timeout_s=how.timeout_s,
+                most_s=most_s,
+                concurrency=how.concurrency,
+                thresholds=WATCHING if how.is_watch else ONE_SHOT,
+                trust=how.trust,
             )
         if urls:
             from mgov.governance.monitor import check_urls
 
-            wanted_s = timeout_s if timeout_s is not None else DEFAULT_TIMEOUT_S
+            wanted_s = how.timeout_s if how.timeout_s is not None else DEFAULT_TIMEOUT_S
             probe_s = wanted_s if most_s is None else min(wanted_s, most_s)
-            results += check_urls(urls, clock=session.clock, timeout_s=probe_s, concurrency=concurrency)
+            results += check_urls(
+                urls,
+                clock=session.clock,
+                timeout_s=probe_s,
+                expect=how.expect,
+                concurrency=how.concurrency,
+                trust=how.trust,
+            )
         if not results:
             what = f"{', '.join(names)} has no instances" if names else "no instance is registered"
             raise NotFound(f"nothing to check: {what}", hint="mgov register NAME URL")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mgov.governance.monitor import Checked, OnChecked
     from mgov.governance.observed import Thresholds
     from mgov.governance.platform import Platform
+    from mgov.net.probe import Trust
 
 C = TypeVar("C")
 P = ParamSpec("P")
@@ -91,11 +92,12 @@ class AsyncMonitor(_InThread[Monitor]):
         concurrency: int | None = None,
         on_checked: OnChecked | None = None,
         thresholds: Thresholds = ONE_SHOT,
+        trust: Trust | None = None,
     ) -> list[Checked]:
         """As `Monitor.sweep`."""
         return await self._component.sweep_async(
             patterns, timeout_s=timeout_s, most_s=most_s, concurrency=concurrency, on_checked=on_checked,
-            thresholds=thresholds,
+            thresholds=thresholds, trust=trust,
         )
 
 

@@ -16,6 +16,7 @@ from mgov.model.health import (
     Health,
     HealthRecord,
     Observation,
+    expecting,
     fold,
     judge,
     parse_check_url,
@@ -23,7 +24,7 @@ from mgov.model.health import (
 from mgov.model.measurement import Measurement, observe
 from mgov.model.names import check_name, is_glob
 from mgov.model.result import Result
-from mgov.net.probe import Target
+from mgov.net.probe import Target, Trust, target_of
 from mgov.net.sweep import sweep, sweep_now
 
 if TYPE_CHECKING:
@@ -111,14 +112,15 @@ class Monitor:
         concurrency: int | None = None,
         on_checked: OnChecked | None = None,
         thresholds: Thresholds = ONE_SHOT,
+        trust: Trust | None = None,
     ) -> list[Checked]:
         """Look at every instance of the services that match (all, if no pattern is given), and keep what was seen.
 
         In the order of services and ids. `timeout_s` takes the place of each check's own, `most_s` caps whichever
-        holds. `on_checked` is told each result as it comes, before `thresholds` are applied. NotFound for a name that
-        no service has; an empty list when nothing is registered.
+        holds; `trust` holds the TLS options of this sweep. `on_checked` is told each result as it comes, before
+        `thresholds` are applied. NotFound for a name that no service has; an empty list when nothing is registered.
         """
-        job = self._job(patterns, timeout_s, most_s)
+        job = self._job(patterns, timeout_s, most_s, trust)
         seen = self._probe_all(job.targets, concurrency=concurrency, on_result=self._relay(job, on_checked))
         return self._keep(job, seen, thresholds)
 
@@ -131,11 +133,12 @@ class Monitor:
         concurrency: int | None = None,
         on_checked: OnChecked | None = None,
         thresholds: Thresholds = ONE_SHOT,
+        trust: Trust | None = None,
     ) -> list[Checked]:
         """As `sweep`, in the running event loop; only reading and writing the store happen in a thread."""
         import asyncio
 
-        job = await asyncio.to_thread(self._job, patterns, timeout_s, most_s)
+        job = await asyncio.to_thread(self._job, patterns, timeout_s, most_s, trust)
         seen = await sweep(job.targets, concurrency=concurrency, on_result=self._relay(job, on_checked))
         return await asyncio.to_thread(self._keep, job, seen, thresholds)
 
@@ -149,7 +152,9 @@ class Monitor:
 
     # -- inside
 
-    def _job(self, patterns: Sequence[str], timeout_s: float | None, most_s: float | None) -> _Job:
+    def _job(
+        self, patterns: Sequence[str], timeout_s: float | None, most_s: float | None, trust: Trust | None
+    ) -> _Job:
         now = self._clock.now()
         wanted = tuple(dict.fromkeys(patterns)) or (EVERYTHING,)
         members: dict[str, Member] = {}
@@ -158,7 +163,7 @@ class Monitor:
                 members[member.instance.key] = member
         chosen = [members[key] for key in sorted(members, key=lambda key: key.split("/"))]
         probed = [i for i, m in enumerate(chosen) if m.instance.check.kind != NONE and m.health.status != MAINTENANCE]
-        targets = [_target(chosen[i].instance.check, timeout_s, most_s) for i in probed]
+        targets = [_target(chosen[i].instance.check, timeout_s, most_s, trust) for i in probed]
         return _Job(wanted, now, chosen, probed, targets, [now] * len(targets))
 
     def _matching(self, pattern: str, now: float) -> Iterable[Member]:
@@ -236,24 +241,27 @@ def check_urls(
     *,
     clock: Clock,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    expect: tuple[str, ...] = (),
     concurrency: int | None = None,
     on_checked: OnChecked | None = None,
+    trust: Trust | None = None,
 ) -> list[Checked]:
-    """Look at bare URLs (http, https, tcp), in their order; needs no store and keeps nothing."""
-    checks = [parse_check_url(url, timeout_s=timeout_s) for url in urls]
+    """Look at bare URLs (http, https, tcp, tls), in their order; needs no store and keeps nothing."""
+    checks = [expecting(parse_check_url(url, timeout_s=timeout_s), expect) for url in urls]
+    targets = [target_of(check, trust=trust) for check in checks]
 
     def relay(index: int, seen: Measurement) -> None:
         if on_checked is not None:
             on_checked(_checked_url(checks[index], seen, clock.now()))
 
-    seen = sweep_now([Target(check.url, check.timeout_s) for check in checks], concurrency=concurrency, on_result=relay)
+    seen = sweep_now(targets, concurrency=concurrency, on_result=relay)
     at = clock.now()
     return [_checked_url(check, measurement, at) for check, measurement in zip(checks, seen, strict=True)]
 
 
-def _target(check: Check, timeout_s: float | None, most_s: float | None) -> Target:
+def _target(check: Check, timeout_s: float | None, most_s: float | None, trust: Trust | None) -> Target:
     wanted_s = timeout_s if timeout_s is not None else check.timeout_s
-    return Target(check.url, wanted_s if most_s is None else min(wanted_s, most_s))
+    return target_of(check, timeout_s=wanted_s if most_s is None else min(wanted_s, most_s), trust=trust)
 
 
 def _checked_url(check: Check, seen: Measurement, at: float) -> Checked:

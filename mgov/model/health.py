@@ -144,10 +144,10 @@ def parse_check_url(
 
 
 def parse_check_table(table: "Mapping[str, Any]", *, protocol: str, host: str, port: int) -> Check:
-    """The check of a manifest's `health` table: `check` (as `parse_check` reads it), `interval`, `timeout`."""
-    unknown = sorted(set(table) - {"check", "interval", "timeout"})
+    """The check of a manifest's `health` table: `check` (see `parse_check`), `interval`, `timeout`, `expect`."""
+    unknown = sorted(set(table) - {"check", "interval", "timeout", "expect"})
     if unknown:
-        raise UsageError(f"health has no key {unknown[0]!r:.80}", hint="it takes check, interval and timeout")
+        raise UsageError(f"health has no key {unknown[0]!r:.80}", hint="it takes check, interval, timeout and expect")
     durations = {}
     for key, default in (("interval", DEFAULT_INTERVAL_S), ("timeout", DEFAULT_TIMEOUT_S)):
         value = table.get(key)
@@ -157,9 +157,22 @@ def parse_check_table(table: "Mapping[str, Any]", *, protocol: str, host: str, p
     check = table.get("check", TCP)
     if not isinstance(check, str):
         raise UsageError(f"health.check must be text, not {check!r:.40}")
-    return parse_check(
+    expect = table.get("expect", [])
+    if not isinstance(expect, list) or not all(isinstance(text, str) for text in expect):
+        raise UsageError(f"health.expect must be a list of texts, not {expect!r:.40}")
+    found = parse_check(
         check, protocol=protocol, host=host, port=port, interval_s=durations["interval"], timeout_s=durations["timeout"]
     )
+    return expecting(found, tuple(expect))
+
+
+def expecting(check: Check, expect: "tuple[str, ...]") -> Check:
+    """`check` held to `expect` and nothing else; raise UsageError, with the column, where one cannot be read."""
+    if expect:
+        from mgov.model.expectation import expectations_of
+
+        expectations_of(check.kind, expect)
+    return check._replace(expect=expect)
 
 
 def fold(record: "HealthRecord | None", seen: Observation, *, rise: int = 1, fall: int = 1) -> HealthRecord:

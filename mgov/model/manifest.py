@@ -190,15 +190,14 @@ def _check(value: Any, protocol: str, host: str, port: int, ttl_s: float | None)
 
 def _health_entry(instance: Instance) -> str | dict[str, Any]:
     check = instance.check
-    text = _check_text(instance)
-    if (check.interval_s, check.timeout_s) == (DEFAULT_INTERVAL_S, DEFAULT_TIMEOUT_S):
-        return text
-    table: dict[str, Any] = {"check": text}
+    table: dict[str, Any] = {"check": _check_text(instance)}
     if check.interval_s != DEFAULT_INTERVAL_S:
         table["interval"] = format_duration(check.interval_s)
     if check.timeout_s != DEFAULT_TIMEOUT_S:
         table["timeout"] = format_duration(check.timeout_s)
-    return table
+    if check.expect:
+        table["expect"] = list(check.expect)
+    return table if len(table) > 1 else str(table["check"])
 
 
 def _check_text(instance: Instance) -> str:

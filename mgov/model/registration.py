@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgov.errors import UsageError
-from mgov.model.health import NONE, Check, parse_check, parse_check_url
+from mgov.model.health import NONE, Check, expecting, parse_check, parse_check_url
 from mgov.model.instance import (
     Instance,
     check_instance,
@@ -32,6 +32,7 @@ from mgov.model.service import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_FLAGS = {"interval_s": "check-interval", "timeout_s": "check-timeout", "expect": "check-expect"}
 _SERVICE_TEXTS = ("title", "description", "owner", "domain", "tier")
 
 
@@ -59,6 +60,7 @@ class Registration(NamedTuple):
     weight: int | None = None
     health: str | None = None
     interval_s: float | None = None
+    expect: Sequence[str] | None = None
     timeout_s: float | None = None
     ttl_s: float | None = None
 
@@ -66,9 +68,9 @@ class Registration(NamedTuple):
         """Whether an instance is meant, not only its service; raise UsageError where half of one is named."""
         if url is not None or self.ttl_s is not None:
             return True
-        for field in ("region", "zone", "weight", "health", "interval_s", "timeout_s"):
+        for field in ("region", "zone", "weight", "health", "interval_s", "timeout_s", "expect"):
             if getattr(self, field) is not None and self.id is None:
-                flag = field.replace("interval_s", "check-interval").replace("timeout_s", "check-timeout")
+                flag = _FLAGS.get(field, field)
                 raise UsageError(f"--{flag} belongs to an instance", hint="give its URL, or the --id of one")
         return self.id is not None
 
@@ -151,7 +153,8 @@ def _check(before: Instance | None, instance: Instance, given: Registration) -> 
     timeout_s = given.timeout_s if given.timeout_s is not None else old.timeout_s
     if interval_s < 0.1 or timeout_s < 0.001:
         raise UsageError("a check needs an interval of at least 100ms and a timeout of at least 1ms")
-    return check._replace(interval_s=round(interval_s, 3), timeout_s=round(timeout_s, 3))
+    check = check._replace(interval_s=round(interval_s, 3), timeout_s=round(timeout_s, 3))
+    return expecting(check, tuple(given.expect if given.expect is not None else old.expect))
 
 
 def _named_check(text: str, instance: Instance) -> Check:
