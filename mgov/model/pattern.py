@@ -38,7 +38,7 @@ def compile_pattern(text: str) -> Pattern:
     try:
         import re2
     except ImportError:
-        raise BadPattern(0, "regular expressions need the package google-re2, which is not installed") from None
+        raise BadPattern(0, "patterns need an extra: pip install 'mgov[regex]'") from None
     options = re2.Options()
     options.log_errors = False          # it would write to stderr by itself
     try:
