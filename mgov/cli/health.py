@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import View
+from mgov.cli.output import CSV, WIDE, View
 from mgov.cli.reports import Reports
 from mgov.cli.rows import health_columns, health_view
 from mgov.cli.sweeping import How, counted, status_of, sweeper
@@ -16,7 +16,11 @@ from mgov.errors import UsageError
 from mgov.model.units import parse_duration, parse_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from mgov.cli.session import Session
+    from mgov.governance.monitor import Checked
+    from mgov.governance.observed import Past
 
 _Text = str | None
 
@@ -109,7 +113,32 @@ def health(
     _refuse_without("--wait", gated)
     results = sweep(None)
     reports.write(results)
-    return health_view(results, session.clock.now())._replace(status=status_of(results), summary=counted(results))
+    view = health_view(results, session.clock.now(), _history_of(session))
+    return view._replace(status=status_of(results), summary=counted(results))
+
+
+def _history_of(session: Session) -> Callable[[Checked], tuple[Any, Any, Any]] | None:
+    """What gives a result's history columns; None where none of them is printed."""
+    out = session.out
+    if out.format not in (WIDE, CSV) and not {"up_24h", "p95_ms", "last_results"} & set(out.columns):
+        return None
+    from mgov.cli.past import share_text, spark, summary_of
+
+    pasts: dict[str, dict[str, Past]] = {}
+
+    def history_of(result: Checked) -> tuple[Any, Any, Any]:
+        if not result.service:
+            return None, None, None
+        if result.service not in pasts:
+            pasts[result.service] = session.platform().past(result.service)
+        past = pasts[result.service].get(result.instance)
+        summary = summary_of(past, session.clock.now())
+        if summary is None:
+            return None, None, None
+        p95_ms = round(summary.p95_ms, 1) if summary.p95_ms is not None else None
+        return share_text(summary.up_24h), p95_ms, spark(past, out.encoding)
+
+    return history_of
 
 
 def _refuse_without(needed: str, given: Mapping[str, object]) -> None:

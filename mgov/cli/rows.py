@@ -182,27 +182,35 @@ def health_columns(now: float = 0.0) -> tuple[Column, ...]:
         Column("url"),
         Column("checked_at", show=age_shown(now), is_wide_only=True),
         Column("phases", is_wide_only=True),
+        Column("up_24h", "right", is_wide_only=True),
+        Column("p95_ms", "right", is_wide_only=True),
+        Column("last_results", is_wide_only=True),
     )
 
 
-def health_view(results: Sequence[Checked], now: float) -> View:
-    """The answer of `health`."""
+def health_view(
+    results: Sequence[Checked], now: float, history_of: Callable[[Checked], tuple[Any, Any, Any]] | None = None
+) -> View:
+    """The answer of `health`. `history_of` gives the last three columns, and is asked only where they are shown."""
     return View(
         health_columns(now),
-        lambda: [health_row(result) for result in results],
+        lambda: [(*health_row(r), *(history_of(r) if history_of is not None else _NO_HISTORY)) for r in results],
         lambda: [checked_json(result) for result in results],
         names=[checked_name(result) for result in results],
     )
 
 
 def health_row(result: Checked) -> tuple[Any, ...]:
-    """One result as a row of `health_columns`."""
+    """One result as a row of `health_columns`, without its history."""
     health = result.health
     phases = [f"{key[:-3]}={value}" for key, value in result.evidence.items() if key.endswith("_ms")]
     return (
         result.service, result.instance, status_text(health), _rounded(health.latency_ms), health.reason, result.url,
         time_of(health.checked_at), " ".join(phases),
     )  # fmt: skip
+
+
+_NO_HISTORY = (None, None, None)
 
 
 def checked_name(result: Checked) -> str:

@@ -21,7 +21,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("heartbeat", "mgov.cli.register:heartbeat", FLEET, "Say that an instance with a TTL is alive"),
     ("services", "mgov.cli.services:services", FLEET, "List services"),
     ("instances", "mgov.cli.services:instances", FLEET, "List instances with their health"),
-    ("show", "mgov.cli.services:show", FLEET, "Show everything about a service or an instance"),
+    ("show", "mgov.cli.show:show", FLEET, "Show everything about a service or an instance"),
     ("discover", "mgov.cli.discover:discover", FLEET, "Find the instances of a service that may be used"),
     ("apply", "mgov.cli.manifest:apply", FLEET, "Make the fleet as a manifest says"),
     ("diff", "mgov.cli.manifest:diff", FLEET, "Compare the fleet with a manifest"),

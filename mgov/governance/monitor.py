@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgov.errors import NotFound
 from mgov.governance.fleet import Look, Member, all_members, looks_in, members_of, suggest_service
-from mgov.governance.observed import Observed, Past, Seen, Thresholds
+from mgov.governance.observed import Observed, Seen, Thresholds
 from mgov.model.health import (
     DEFAULT_TIMEOUT_S,
     MAINTENANCE,
@@ -141,10 +141,6 @@ class Monitor:
         job = await asyncio.to_thread(self._job, patterns, timeout_s, most_s, trust)
         seen = await sweep(job.targets, concurrency=concurrency, on_result=self._relay(job, on_checked))
         return await asyncio.to_thread(self._keep, job, seen, thresholds)
-
-    def past(self, service: str) -> dict[str, Past]:
-        """What is known of the past of each instance of a service, by id."""
-        return self._observed.past(check_name(service))
 
     def last_looks(self) -> list[Look]:
         """The newest sweep over each pattern, newest first; sweeps of single services leave none."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mgov.governance.concurrent import AsyncPlatform
     from mgov.governance.manifests import Manifests
     from mgov.governance.monitor import Monitor
+    from mgov.governance.observed import Past
     from mgov.governance.registry import Registry
     from mgov.store.repair import Action, Finding
 
@@ -114,6 +115,12 @@ class Platform:
 
             self._manifests = Manifests(self.store, self.clock)
         return self._manifests
+
+    def past(self, service: str) -> "dict[str, Past]":
+        """What is known of the past of each instance of a service, by id."""
+        from mgov.governance.observed import Observed
+
+        return Observed(self.store).past(service)
 
     def check(self) -> "list[Finding]":
         """What is wrong with the store's files; nothing is changed."""

@@ -1,0 +1,131 @@
+"""show: everything about one service, or one instance of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mgov.cli.options import Context, command
+from mgov.cli.output import Column, View
+from mgov.cli.past import history_json, history_rows, past_text
+from mgov.cli.rows import dependency_json, dependency_text, member_json, status_text, time_of
+from mgov.model.units import format_age, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mgov.governance.fleet import Member
+    from mgov.governance.observed import Past
+    from mgov.governance.registry import Details
+
+SHOW_COLUMNS = (Column("field"), Column("value"))
+
+
+@command("mgov show orders", "mgov show orders 127.0.0.1-8080 -o json", columns=SHOW_COLUMNS)
+def show(
+    ctx: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The service")],
+    instance: Annotated[str | None, typer.Argument(metavar="INSTANCE", help="Only this instance of it")] = None,
+) -> View:
+    """Show everything about a service: definition, instances, checks, dependencies both ways, endpoints."""
+    session = ctx.obj
+    registry = session.platform().registry
+    now = session.clock.now()
+    if instance is not None:
+        member = registry.instance(name, instance)
+        past = session.platform().past(name).get(instance)
+        document = {**member_json(member), "history": history_json(past, now)}
+        rows = [*_member_rows(member, now), *history_rows(past, now, session.out.encoding)]
+        return View(SHOW_COLUMNS, rows, document, has_header=False)
+    details = registry.show(name)
+    pasts = session.platform().past(name)
+    return View(SHOW_COLUMNS, _rows(details, pasts, now), _document(details, pasts, now), has_header=False)
+
+
+def _rows(details: Details, pasts: Mapping[str, Past], now: float) -> list[tuple[str, str]]:
+    service = details.service
+    rows = [("name", service.name)]
+    rows += [
+        (field, text)
+        for field in ("title", "version", "description", "owner", "domain", "tier")
+        if (text := getattr(service, field))
+    ]
+    rows += [(field, ", ".join(items)) for field in ("tags", "datastores") if (items := getattr(service, field))]
+    rows += [(f"metadata {key}", text) for key, text in service.metadata.items()]
+    rows += [("depends on", dependency_text(d)) for d in service.dependencies]
+    rows += [("needed by", name) for name in details.dependents]
+    rows += [("endpoint", endpoint) for endpoint in service.api]
+    if service.schema:
+        properties = service.schema.get("properties")
+        rows.append(("schema", ", ".join(properties if isinstance(properties, dict) else service.schema)))
+    if details.maintenance is not None and details.maintenance.is_active(now):
+        rows.append(("maintenance", details.maintenance.reason or "no reason given"))
+    rows += [("instance", _member_line(member, pasts.get(member.instance.id), now)) for member in details.members]
+    rows.append(("revision", details.revision or "none: only instances are registered"))
+    return rows
+
+
+def _member_line(member: Member, past: Past | None, now: float) -> str:
+    health = member.health
+    known = past_text(past, now)
+    history = f"; {known}" if known else ""
+    seen = f", {format_age(now - health.checked_at)} ago" if health.checked_at is not None else ""
+    reason = f" ({health.reason})" if health.reason else ""
+    return f"{member.instance.id}  {member.instance.url or 'no address'}  {status_text(health)}{reason}{seen}{history}"
+
+
+def _member_rows(member: Member, now: float) -> list[tuple[str, str]]:
+    instance, health = member.instance, member.health
+    rows: list[tuple[str, Any]] = [
+        ("service", instance.service),
+        ("id", instance.id),
+        ("url", instance.url),
+        ("status", status_text(health)),
+        ("reason", health.reason),
+        ("since", f"{format_age(now - health.since)} ago" if health.since is not None else ""),
+        ("checked", f"{format_age(now - health.checked_at)} ago" if health.checked_at is not None else ""),
+        ("latency", f"{health.latency_ms:.1f} ms" if health.latency_ms is not None else ""),
+        ("check", f"{instance.check.kind} {instance.check.url}".strip()),
+        ("interval", format_duration(instance.check.interval_s)),
+        ("timeout", format_duration(instance.check.timeout_s)),
+        ("ttl", format_duration(instance.ttl_s) if instance.ttl_s is not None else ""),
+        ("version", instance.version),
+        ("region", instance.region),
+        ("zone", instance.zone),
+        ("weight", str(instance.weight)),
+        ("tags", ", ".join(instance.tags)),
+        ("origin", instance.origin),
+        ("registered", time_of(instance.registered_at)),
+        ("revision", member.revision),
+    ]
+    rows += [(f"metadata {key}", text) for key, text in instance.metadata.items()]
+    return [(field, text) for field, text in rows if text]
+
+
+def _document(details: Details, pasts: Mapping[str, Past], now: float) -> dict[str, Any]:
+    service, held = details.service, details.maintenance
+    return {
+        "name": service.name,
+        "title": service.title,
+        "version": service.version,
+        "description": service.description,
+        "owner": service.owner,
+        "domain": service.domain,
+        "tier": service.tier,
+        "tags": list(service.tags),
+        "metadata": dict(service.metadata),
+        "datastores": list(service.datastores),
+        "dependencies": [dependency_json(d) for d in service.dependencies],
+        "dependents": list(details.dependents),
+        "api": list(service.api),
+        "schema": dict(service.schema),
+        "origin": service.origin,
+        "maintenance": {"since": time_of(held.since), "until": time_of(held.until), "reason": held.reason}
+        if held is not None and held.is_active(now)
+        else None,
+        "instances": [
+            {**member_json(m), "history": history_json(pasts.get(m.instance.id), now)} for m in details.members
+        ],
+        "revision": details.revision,
+    }
