@@ -66,19 +66,24 @@ def _build(trust: Trust) -> ssl.SSLContext:
 
 
 def _show_certificate(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
+    is_encrypted = False
+
+    def password() -> str:              # without this, OpenSSL would ask for one on the terminal
+        nonlocal is_encrypted
+        is_encrypted = True
+        return ""
+
     try:
-        # The empty password keeps OpenSSL from asking for one on the terminal: an encrypted key is refused.
-        context.load_cert_chain(cert_file, key_file or None, password="")
+        context.load_cert_chain(cert_file, key_file or None, password=password)
     except OSError as error:
         files = f"{cert_file} and {key_file}" if key_file else cert_file
-        raise ProbeFailed(LOCAL_ERROR, f"no client certificate with its key can be read from {files}: {_why(error)}") \
-            from error
+        why = "the key is encrypted" if is_encrypted else _why(error)
+        raise ProbeFailed(LOCAL_ERROR, f"no client certificate with its key can be read from {files}: {why}") from error
 
 
 def _why(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
-        reason = (error.reason or "no PEM file of that kind").lower().replace("_", " ")
-        return "the key is encrypted" if "decrypt" in reason else reason
+        return error.reason.lower().replace("_", " ") if error.reason else "no PEM file of that kind"
     return (error.strerror or str(error)).lower()
 
 

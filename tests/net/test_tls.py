@@ -9,95 +9,18 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from certificates import Certificates, TlsServer
 from hostile import HostileServer, stays_silent
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mgov.model.measurement import Measurement
+from mgov.net.certificate import read_certificate
 from mgov.net.sweep import Target, sweep_now
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl command is not installed")
-
-
-class Certificates:
-    """Self-signed certificates in a folder; each is its own authority."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def make(self, name: str, subject_alt_name: str, *options: str) -> tuple[str, str]:
-        """(certificate file, key file)."""
-        cert, key = self._folder / f"{name}.pem", self._folder / f"{name}.key"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-keyout", key, "-out", cert, "-subj", f"/CN={name}", "-addext", f"subjectAltName={subject_alt_name}",
-             *(options or ("-days", "2"))],
-            check=True, capture_output=True, timeout=30,
-        )
-        return str(cert), str(key)
-
-    def make_expired(self, name: str) -> tuple[str, str]:
-        """A certificate that ended in 2021, signed by its own key."""
-        cert, key = self.make(name, "IP:127.0.0.1")
-        request = self._folder / f"{name}.csr"
-        extensions = self._folder / f"{name}.ext"
-        extensions.write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=critical,CA:TRUE\n")
-        for command in (
-            ["req", "-new", "-key", key, "-subj", f"/CN={name}", "-out", request],
-            ["ca", "-batch", "-selfsign", "-in", request, "-keyfile", key, "-out", cert, "-notext",
-             "-startdate", "20200101000000Z", "-enddate", "20210101000000Z", "-extfile", extensions,
-             "-config", self._ca_config(name)],
-        ):
-            subprocess.run(["openssl", *command], check=True, capture_output=True, timeout=30)
-        return cert, key
-
-    def _ca_config(self, name: str) -> Path:
-        database = self._folder / f"{name}.index"
-        database.touch()
-        serial = self._folder / f"{name}.serial"
-        serial.write_text("01\n")
-        config = self._folder / f"{name}.cnf"
-        config.write_text(
-            f"[ca]\ndefault_ca=here\n[here]\ndatabase={database}\nserial={serial}\nnew_certs_dir={self._folder}\n"
-            "default_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n"
-        )
-        return config
-
-
-class TlsServer:
-    """Answers every TLS connection with one HTTP answer."""
-
-    def __init__(self, cert: str, key: str, *, newest: ssl.TLSVersion | None = None) -> None:
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(cert, key)
-        if newest is not None:
-            self._context.set_ciphers("ALL:@SECLEVEL=0")
-            self._context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-            self._context.maximum_version = newest
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join(timeout=10)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                conn, _ = self._socket.accept()
-            except OSError:
-                return
-            conn.settimeout(5)
-            try:
-                with self._context.wrap_socket(conn, server_side=True) as stream:
-                    stream.recv(4096)
-                    stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + b"x" * 40000)
-            except OSError:
-                conn.close()
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +126,116 @@ def test_the_environment_does_not_decide_whom_to_trust_or_whom_to_ask(server, va
     seen = probe(server)
     assert (seen.error, seen.detail) == ("tls", "self-signed certificate")
     assert probe(server, ca_file=valid[0]).status_code == 200
+
+
+def test_a_certificate_is_read_only_when_it_is_wanted(server, valid):
+    seen = probe(server, ca_file=valid[0], want_cert=True)
+    assert seen.status_code == 200
+    assert (seen.cert_subject, seen.cert_issuer) == ("CN=valid", "CN=valid")
+    assert seen.cert_expires_at == expiry_of(valid[0])
+    assert probe(server, ca_file=valid[0]).cert_expires_at is None
+
+
+def test_an_insecure_probe_reads_the_certificate_that_it_does_not_verify(server, valid):
+    assert probe(server, insecure=True, want_cert=True).cert_expires_at == expiry_of(valid[0])
+
+
+def test_a_certificate_that_was_refused_is_read_all_the_same(server, valid):
+    seen = probe(server, want_cert=True)
+    assert (seen.error, seen.detail, seen.tls_ms) == ("tls", "self-signed certificate", None)
+    assert (seen.cert_subject, seen.cert_expires_at) == ("CN=valid", expiry_of(valid[0]))
+    assert probe(server).cert_expires_at is None
+
+
+def test_when_a_certificate_expired_is_told_even_when_nobody_asked(certificates):
+    cert, key = certificates.make_expired("expired-unasked")
+    server = TlsServer(cert, key)
+    try:
+        seen = probe(server, ca_file=cert)
+    finally:
+        server.close()
+    assert seen.detail == "certificate has expired"
+    assert seen.cert_expires_at == 1609459200.0         # 2021-01-01T00:00:00Z
+
+
+def test_a_tls_target_is_a_handshake_and_a_certificate(server, valid, sweep_on):
+    [seen] = sweep_on([Target(f"tls://127.0.0.1:{server.port}", ca_file=valid[0])])
+    assert (seen.error, seen.status_code, seen.first_byte_ms) == ("", None, None)
+    assert seen.tls_ms > 0
+    assert seen.cert_expires_at == expiry_of(valid[0])
+
+
+def test_headers_are_kept_on_request_with_lower_case_names(server):
+    seen = probe(server, insecure=True, keep_headers=True)
+    assert seen.headers == (("x-env", "prod"), ("content-length", "40000"))
+    assert probe(server, insecure=True).headers == ()
+
+
+def test_a_client_certificate_is_shown_to_a_server_that_asks(certificates, valid):
+    cert, key = certificates.make("client", "DNS:client.test")
+    server = TlsServer(*valid, clients=cert)
+    try:
+        shown = probe(server, ca_file=valid[0], cert_file=cert, key_file=key)
+        withheld = probe(server, ca_file=valid[0])
+    finally:
+        server.close()
+    assert (shown.error, shown.status_code) == ("", 200)
+    assert (withheld.error, withheld.detail) == ("tls", "the peer requires a client certificate")
+
+
+def test_a_client_certificate_that_cannot_be_used_is_not_the_targets_fault(server, valid, certificates, tmp_path):
+    cert, key = certificates.make("other", "DNS:other.test")
+    locked = tmp_path / "locked.key"
+    subprocess.run(["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:secret", "-out", locked], check=True)
+    for options, words in (
+        ({"cert_file": str(tmp_path / "none.pem")}, "no such file or directory"),
+        ({"cert_file": valid[0], "key_file": key}, "key values mismatch"),
+        ({"cert_file": valid[0]}, "no PEM file of that kind"),
+        ({"cert_file": cert, "key_file": str(locked)}, "the key is encrypted"),
+    ):
+        seen = probe(server, **options)
+        assert seen.is_local
+        assert seen.detail.endswith(words), seen.detail
+
+
+@pytest.mark.parametrize("subject", [
+    "/C=DE/O=Example AG/CN=db.internal", "/CN=订单服务", "/DC=org/DC=example/CN=x", "/", "/CN=a/emailAddress=a@b.c",
+    "/CN=x/businessCategory=private",
+])
+def test_a_certificate_says_what_openssl_says(certificates, subject):
+    cert, _ = certificates.make_subject("subject", subject)
+    found = read_certificate(der_of(cert))
+    said = subprocess.run(
+        ["openssl", "x509", "-in", cert, "-noout", "-subject", "-nameopt", "utf8,sep_comma_plus_space,sname"],
+        check=True, capture_output=True, text=True,
+    ).stdout.strip().removeprefix("subject=")
+    assert found.subject.replace("2.5.4.15=", "businessCategory=") == said.strip()
+    assert found.expires_at == expiry_of(cert)
+    assert found.expires_at > 2**31                     # the year 2080: GeneralizedTime
+
+
+@given(cut=st.integers(0, 10_000), at=st.integers(0, 10_000), octet=st.integers(0, 255), junk=st.binary())
+def test_any_bytes_are_a_certificate_or_none(certificate_der, cut, at, octet, junk):
+    der = bytearray(certificate_der)
+    der[at % len(der)] = octet
+    for data in (junk, bytes(der), bytes(der[: cut % len(der)])):
+        found = read_certificate(data)
+        assert found is None or isinstance(found.expires_at, float)
+    assert read_certificate(certificate_der[: cut % len(der)]) is None
+
+
+@pytest.fixture(scope="module")
+def certificate_der(valid: tuple[str, str]) -> bytes:
+    return der_of(valid[0])
+
+
+def der_of(cert: str) -> bytes:
+    with open(cert) as pem:
+        return ssl.PEM_cert_to_DER_cert(pem.read())
+
+
+def expiry_of(cert: str) -> float:
+    """What openssl says, in seconds since the epoch."""
+    said = subprocess.run(["openssl", "x509", "-in", cert, "-noout", "-enddate"], check=True, capture_output=True,
+                          text=True).stdout
+    return float(ssl.cert_time_to_seconds(said.strip().removeprefix("notAfter=")))
