@@ -23,6 +23,7 @@ from mgov.model.command import argv_of, first_line
 from mgov.model.measurement import LOCAL_ERROR, MAX_BODY_BYTES, PROTOCOL, TIMEOUT
 from mgov.model.units import format_duration
 from mgov.net.failure import ProbeFailed
+from mgov.net.reply import Reply
 
 if TYPE_CHECKING:
     import subprocess
@@ -35,23 +36,8 @@ if TYPE_CHECKING:
 MAX_OUTPUT_BYTES = 1024 * 1024
 _KEPT_NAMES = ("HOME", "USER", "TZ", "TMPDIR")
 _READ_BYTES = 64 * 1024
+_HEAD_BYTES = 4 * 1024          # of output: enough for the line that says why
 _KILL_WAIT_S = 0.5              # SIGKILL takes well under a millisecond, unless the kernel itself hangs
-
-
-class Output:
-    """What a command left: its exit status in the place of an HTTP status, its first line in that of the phrase."""
-
-    __slots__ = ("body", "body_bytes", "has_begun", "is_cut", "location", "reason", "status_code")
-
-    def __init__(self, exit_status: int, kept: bytes, received: int, *, keep_body: bool) -> None:
-        self.status_code = exit_status
-        # measure() reads a reason phrase as HTTP's Latin-1.
-        self.reason = first_line(kept).encode("latin-1", "replace")
-        self.location = b""
-        self.body = kept if keep_body else b""
-        self.body_bytes = received
-        self.is_cut = received > len(kept)
-        self.has_begun = True
 
 
 async def probe_command(target: Target, place: Place, link: Link, seen: Seen) -> None:
@@ -66,8 +52,9 @@ async def probe_command(target: Target, place: Place, link: Link, seen: Seen) ->
         raise ProbeFailed(TIMEOUT, f"{within}; it said: {said}" if said else within) from error
     finally:
         running.close()
-    answer: Any = Output(exit_status, bytes(running.kept), running.received, keep_body=target.keep_body)
-    seen.answer = answer
+    kept = running.kept if target.keep_body else running.kept[:_HEAD_BYTES]
+    reply: Any = Reply(exit_status, b"", bytes(kept), running.received, running.received > len(running.kept))
+    seen.answer = reply
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -87,12 +74,12 @@ class _Running:
         self._process = _start(argv)
         assert self._process.stdout is not None
         self._out = self._process.stdout.fileno()
-        self._exit = -1
         self._watch: Any = None
+        self._exit: Any = None
         try:
             self._watch = selectors.DefaultSelector()
             os.set_blocking(self._out, False)
-            self._exit = _exit_descriptor(self._process.pid)
+            self._exit = _Exit(self._process.pid)
             self._watch.register(self._out, selectors.EVENT_READ)
             self._watch.register(self._exit, selectors.EVENT_READ)
         except OSError as error:
@@ -108,7 +95,7 @@ class _Running:
             if self._out in ready and is_open and not self._read():
                 is_open = False
                 self._watch.unregister(self._out)
-            if self._exit in ready:
+            if self._exit.fileno() in ready:
                 while is_open and self._read():         # a grandchild may hold the pipe open: take what is there
                     pass
                 self._kill_group()
@@ -120,14 +107,9 @@ class _Running:
         if self._process.returncode is None:
             self._kill_group()
             self._reap()
-        for descriptor in (self._exit, self._watch):
-            if isinstance(descriptor, int):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            elif descriptor is not None:
-                descriptor.close()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for held in (self._watch, self._exit, self._process.stdout):
+            if held is not None:
+                held.close()
 
     def _read(self) -> bool:
         """Take one piece of output; False at its end, or when there is none now and the command is over."""
@@ -175,16 +157,26 @@ def _local(program: str, error: OSError) -> ProbeFailed:
     return ProbeFailed(LOCAL_ERROR, f"{program[:80]} cannot be run here: {(error.strerror or str(error)).lower()}")
 
 
-def _exit_descriptor(pid: int) -> int:
-    """A descriptor that becomes readable when our child `pid` has ended."""
-    if sys.platform == "linux":
-        return os.pidfd_open(pid)
-    import select
+class _Exit:
+    """Becomes readable when our child `pid` has ended: a pidfd on Linux, a kqueue with an EVFILT_PROC elsewhere."""
 
-    queue = select.kqueue()
-    ended = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
-    try:
-        queue.control([ended], 0)
-        return os.dup(queue.fileno())
-    finally:
-        queue.close()
+    def __init__(self, pid: int) -> None:
+        self._queue: Any = None
+        if sys.platform == "linux":
+            self._descriptor = os.pidfd_open(pid)
+        else:
+            import select
+
+            self._queue = select.kqueue()
+            self._descriptor = self._queue.fileno()
+            ended = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+            self._queue.control([ended], 0)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        if self._queue is None:
+            os.close(self._descriptor)
+        else:
+            self._queue.close()
