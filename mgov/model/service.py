@@ -259,7 +259,7 @@ def _plain(value: Any, place: str) -> None:
         check_text(value, place)
     elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         raise UsageError(f"{place:.80} is not a finite number")
-    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+    elif isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
         raise UsageError(f"{place:.80} does not fit 64 bits")
     elif value is None:
         raise UsageError(f"{place:.80} is null, which TOML cannot hold")

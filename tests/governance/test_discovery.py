@@ -19,7 +19,8 @@ def add(platform, port, status=None, *, name="orders", latency_ms=1.0, **fields)
         now = platform.clock.now()
         before = platform.store.read(f"health/{name}")
         seen = dict(before.value["instances"]) if before else {}
-        seen[f"i{port}"] = {"status": status, "since": now, "checked_at": now, "reason": status, "latency_ms": latency_ms}
+        record = {"status": status, "since": now, "checked_at": now, "reason": status, "latency_ms": latency_ms}
+        seen[f"i{port}"] = record
         platform.store.write(Write(f"health/{name}", {"written_at": now, "instances": seen}), operation="sweep")
 
 

@@ -23,8 +23,8 @@ def register(platform, name="orders", url=URL, **fields):
 
 
 def contents(path):
-    """Every file of a store with its bytes, but for the lock files, which say who held them last."""
-    files = sorted(p for p in path.rglob("*") if p.is_file() and "lock" not in p.parts)
+    """Every file of a store with its bytes, but for lock files, which say who held them, and what may be deleted."""
+    files = sorted(p for p in path.rglob("*") if p.is_file() and not {"lock", "cache"} & set(p.parts))
     return {p.relative_to(path): p.read_bytes() for p in files}
 
 
