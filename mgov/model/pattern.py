@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mgov.errors import UsageError
+
 if TYPE_CHECKING:
     from typing import Protocol
 
@@ -32,13 +34,18 @@ class BadPattern(Exception):
         self.reason = reason
 
 
+class EngineMissing(UsageError):
+    """Patterns cannot be used on this machine, which is nobody's fault but its own: no target is judged by that."""
+
+
 @lru_cache(maxsize=256)
 def compile_pattern(text: str) -> Pattern:
-    """The compiled `text`; raise BadPattern. The engine is imported here, when the first pattern is used."""
+    """The compiled `text`; raise BadPattern, or EngineMissing: the engine is imported when first used."""
     try:
         import re2
     except ImportError:
-        raise BadPattern(0, "patterns need an extra: pip install 'mgov[regex]'") from None
+        raise EngineMissing("this expectation has a pattern, and patterns need an extra",
+                            hint="pip install 'mgov[regex]'") from None
     options = re2.Options()
     options.log_errors = False          # it would write to stderr by itself
     try:

@@ -6,7 +6,6 @@ Link, whose every step is under the target's one deadline, and need not handle f
 
 from __future__ import annotations
 
-import contextlib
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -64,15 +63,21 @@ class Target(NamedTuple):
 def target_of(check: Check, *, timeout_s: float | None = None, trust: Trust | None = None) -> Target:
     """The target of `check`, with what its expectations need; `timeout_s` takes the place of the check's own.
 
-    Expectations that cannot be read need nothing: the judgement refuses them.
+    Expectations that are wrong need nothing: the judgement says so of their target. Raises EngineMissing (a
+    UsageError) where this machine cannot judge at all.
     """
     insecure, ca_file, cert_file, key_file = trust or Trust()
     body = headers = certificate = False
     if check.expect:
         from mgov.model.expectation import expectations_of, needs
+        from mgov.model.pattern import EngineMissing
 
-        with contextlib.suppress(UsageError):
+        try:
             body, headers, certificate = needs(expectations_of(check.kind, tuple(check.expect)))
+        except EngineMissing:
+            raise
+        except UsageError:
+            body = headers = certificate = False
     return Target(check.url, timeout_s or check.timeout_s, body, insecure, ca_file, headers, certificate, cert_file,
                   key_file)
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from pathlib import Path
 import pytest
 from certificates import Certificates, TlsServer
 from loopback import Loopback
+
+from mgov.model.expectation import expectations_of
+from mgov.model.pattern import compile_pattern
 
 MS = re.compile(r"\d+\.\d+ ms")
 AGE = re.compile(r"(expires in|expired) \d+[smhd]")
@@ -395,3 +399,19 @@ def test_a_real_nginx_with_private_authority_and_client_certificates_is_explaine
     refused = run("probe", url, "--cacert", cert)
     assert refused.code == 1
     assert refused.out.endswith("judgement\tunhealthy\tHTTP 400 Bad Request\n")
+
+
+def test_without_the_engine_of_patterns_nothing_is_judged_and_the_extra_is_named(run, live, store, monkeypatch):
+    live.status = 503
+    run("-S", store, "register", "orders", live.url, "--health", "/health", "--check-expect", "body!~engine-missing")
+    before = files_of(store)
+    compile_pattern.cache_clear()
+    expectations_of.cache_clear()
+    monkeypatch.setitem(sys.modules, "re2", None)
+    for arguments in (("probe", "orders"), ("health", "orders")):
+        result = run("-S", store, *arguments)
+        assert (result.code, result.out, result.err) == (
+            2, "", "mgov: this expectation has a pattern, and patterns need an extra\n"
+                   "hint: pip install 'mgov[regex]'\n",
+        )
+    assert (live.seen, files_of(store)) == (0, before)

@@ -180,7 +180,10 @@ def test_a_client_certificate_is_shown_to_a_server_that_asks(certificates, valid
     finally:
         server.close()
     assert (shown.error, shown.status_code) == ("", 200)
-    assert (withheld.error, withheld.detail) == ("tls", "the peer requires a client certificate")
+    # The server closes without reading our request: where its reset overtakes its alert, that is all there is to see.
+    assert (withheld.error, withheld.detail) == ("tls", "the peer requires a client certificate") \
+        or withheld.error == "reset"
+    assert withheld.status_code is None
 
 
 def test_a_client_certificate_that_cannot_be_used_is_not_the_targets_fault(server, valid, certificates, tmp_path):
