@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import tomli_w  # noqa: F401  loaded here, before the lock is taken: everybody would wait for it
+
 from mgov.errors import UsageError
 from mgov.store import definitions, history
 from mgov.store.base import Change, check_expected, revision_order

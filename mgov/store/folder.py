@@ -18,16 +18,34 @@ if TYPE_CHECKING:
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 TEMP_SUFFIX = ".tmp"
+STAY_OPEN = ("services", "instances", "history/services", "history/instances")
 DURABLE_FOLDERS = ("services", "instances")     # an entry in these must outlive a power cut
 
 
 def open_folder(root: "Root", folder: str, *, create: bool = False) -> int:
     """A descriptor of `folder` below the root ('' is the root itself); created with the store's mode if told."""
-    if root.descriptor >= 0:
-        descriptor = os.open(".", _FOLDER, dir_fd=root.descriptor)
+    if root.folders is not None:
+        return _open_bound(root, folder, root.folders, create=create)
+    descriptor = os.open(root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    return _descend(root, descriptor, folder.split("/") if folder else [], folder, create=create)
+
+
+def _open_bound(root: "Root", folder: str, opened: "dict[str, int]", *, create: bool) -> int:
+    # Under a lock the same few folders are opened over and over: they stay open, and a duplicate is handed out.
+    if folder in opened:
+        return os.dup(opened[folder])
+    above, _, name = folder.rpartition("/")
+    if above in STAY_OPEN:
+        inner = _descend(root, _open_bound(root, above, opened, create=create), [name], folder, create=create)
     else:
-        descriptor = os.open(root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    for part in folder.split("/") if folder else ():
+        inner = _descend(root, os.dup(opened[""]), folder.split("/"), folder, create=create)
+    if folder in STAY_OPEN:
+        opened[folder] = os.dup(inner)
+    return inner
+
+
+def _descend(root: "Root", descriptor: int, parts: "list[str]", folder: str, *, create: bool) -> int:
+    for part in parts:
         try:
             try:
                 inner = os.open(part, _FOLDER, dir_fd=descriptor)

@@ -46,8 +46,11 @@ def copies(root: Root, place: Place) -> list[Copy]:
 
 def newest(root: Root, place: Place) -> Copy | None:
     """The newest copy by name, or None."""
-    found = copies(root, place)
-    return found[-1] if found else None
+    for name in reversed(names_in(root, place.history, "")):
+        number, _, mark = name.partition("-")
+        if number.isdigit() and mark:
+            return Copy(int(number), mark)
+    return None
 
 
 def load(root: Root, place: Place, copy: Copy) -> bytes | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mgov.store.root import Root
 
 FIRST_WAIT_S = 0.0005
-LONGEST_WAIT_S = 0.01
+LONGEST_WAIT_S = 0.004
 HOLDER_BYTES = 256
 REMOTE_TYPES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs")
 
@@ -93,7 +93,7 @@ class Lock:
 
     def _open(self) -> None:
         folder = os.open(self.root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self.root = self.root._replace(descriptor=folder)
+        self.root = self.root._replace(folders={"": folder})
         parent = open_folder(self.root, LOCKS, create=True)
         try:
             self._descriptor = _open_lock_file(self.root, self._name, parent)
@@ -143,7 +143,7 @@ class Lock:
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
-        folder, self.root = self.root.descriptor, self.root._replace(descriptor=-1)
+        folders, self.root = self.root.folders, self.root._replace(folders=None)
         try:
             # A forked child that comes this way must not unlock what its parent holds.
             if descriptor >= 0 and self._pid == os.getpid():
@@ -151,7 +151,8 @@ class Lock:
         except OSError:
             pass
         close(descriptor)
-        close(folder)
+        for folder in (folders or {}).values():
+            close(folder)
 
 
 def _open_lock_file(root: "Root", name: str, parent: int) -> int:

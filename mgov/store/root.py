@@ -38,7 +38,7 @@ class Root(NamedTuple):
     group: int
     is_shared: bool
     is_own: bool
-    descriptor: int = -1                        # the folder itself, while a lock is held on it
+    folders: "dict[str, int] | None" = None     # while a lock is held: descriptors of '' (the root) and others
 
     @property
     def file_mode(self) -> int:
@@ -105,7 +105,7 @@ def open_root(path: str) -> Root:
 
 def read_mark(root: Root) -> str:
     """The id of the store in the folder that `root` is bound to."""
-    return _read_mark(MARK, root.descriptor, root.path, root.path)
+    return _read_mark(MARK, root.folders[""] if root.folders else -1, root.path, root.path)
 
 
 def _read_mark(name: str, folder: int, path: str, shown: str) -> str:

@@ -192,9 +192,10 @@ def test_a_log_that_cannot_be_written_takes_the_change_back(template: Path, tmp_
         return real(descriptor, data)
 
     full.hits = 0  # type: ignore[attr-defined]
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(StoreError, match="no space left"):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "write", full)
-        OPERATIONS["update"](store)
+        with pytest.raises(StoreError, match="no space left"):
+            OPERATIONS["update"](store)
     assert (place / "changes.jsonl").read_bytes() == log
     assert values(place)["service/old"]["title"] == "first"
     assert put(store, "service/old", name="old", title="again") == "4"
@@ -207,14 +208,13 @@ def test_a_call_that_fails_while_an_error_is_handled_leaves_the_lock_free(
     """Row 98."""
     place = tmp_path / "store"
     shutil.copytree(template, place)
-    real_fsync, real = os.fsync, None
+    real_fsync = os.fsync
 
     def fail_twice(descriptor: int) -> None:
         os.fsync = real_fsync  # type: ignore[assignment]
         state_open.__enter__()
         raise OSError(5, os.strerror(5))
 
-    del real
     state_open = faulty(1, "EIO", calls=(call,))
     try:
         os.fsync = fail_twice  # type: ignore[assignment]

@@ -44,6 +44,15 @@ class Tracer:
         self._names: dict[int, str] = {}
         for name in ("open", "write", "fsync", "fdatasync", "replace"):
             patch.setattr(os, name, self._wrap(name, getattr(os, name)))
+        patch.setattr(os, "dup", self._wrap_dup(os.dup))
+
+    def _wrap_dup(self, real: Callable[[int], int]) -> Callable[[int], int]:
+        def named(descriptor: int) -> int:
+            result = real(descriptor)
+            self._names[result] = self._names.get(descriptor, "?")
+            return result
+
+        return named
 
     def _wrap(self, name: str, real: Callable[..., int]) -> Callable[..., int]:
         def traced(*args: object, **options: object) -> int:

@@ -19,10 +19,8 @@ from mgov.store.root import open_root
 
 def main() -> None:
     path, acks, name, first, count, shared = sys.argv[1:7]
-    store = FilesStore(
-        open_root(path), clock=SystemClock(), actor=name, warn=lambda text: print(text, file=sys.stderr),
-        lock_wait_s=60,
-    )
+    warned: list[str] = []
+    store = FilesStore(open_root(path), clock=SystemClock(), actor=name, warn=warned.append, lock_wait_s=60)
     out = os.open(acks, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for number in range(int(first), int(first) + int(count)):
         if int(shared):
