@@ -133,10 +133,24 @@ class TlsStream:
                 await self._task.writable(self.sock)
             except ssl.SSLWantReadError:
                 await self._task.readable(self.sock)
+            except (ssl.SSLEOFError, ConnectionError) as error:
+                raise self._parting() from error
             except ssl.SSLError as error:
                 raise ProbeFailed(TLS_ERROR, _words(error)) from error
             except OSError as error:
                 raise translate(error) from error
+
+    def _parting(self) -> ProbeFailed:
+        """Why the peer left while we spoke: its alert if that has come, as from a TLS 1.3 peer which our handshake did
+        not satisfy and which tells us only after it (RFC 8446 section 4.4.2.4)."""
+        try:
+            self.sock.recv(1)
+        except ssl.SSLError as error:
+            if error.reason in _REASONS:
+                return ProbeFailed(TLS_ERROR, _words(error))
+        except OSError:
+            pass
+        return ProbeFailed(RESET, "connection closed by the peer while the request was sent")
 
     async def receive(self) -> bytes:
         """The next bytes; b'' at the peer's end."""
