@@ -10,7 +10,8 @@ MgovError
 ├── DeadlineExceeded  timeout          5   --wait or --deadline ran out
 │   └── LockTimeout   lock-timeout     5   another process kept a lock past the deadline
 ├── Refused           refused          6   the answer exists but may not be given
-│   └── NoneHealthy   none-healthy     6   a service is known, none of its instances may be used
+│   ├── NoneHealthy   none-healthy     6   a service is known, none of its instances may be used
+│   └── Untrusted     untrusted        6   a store asks to run, read or send something, and was not trusted to
 ├── RemoteError       remote           7   a peer could not be reached or answered wrongly
 ├── StoreError        store            8   the store cannot serve; nothing was changed
 │   ├── NotAStore     not-a-store      8   the folder is not a store, or none was found
@@ -131,6 +132,12 @@ class NoneHealthy(Refused):
     """The service is known and none of its instances may be used."""
 
     code = "none-healthy"
+
+
+class Untrusted(Refused):
+    """A store asks to run a command, read a file or variable, or send something, and its reader did not agree."""
+
+    code = "untrusted"
 
 
 class RemoteError(MgovError):

@@ -1,0 +1,80 @@
+"""Trusts: what a store asks its reader's machine to do, and what the reader agreed to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from mgov.model.instance import from_value
+from mgov.model.trust import VARIABLE, Act, Grant, acts_of, refusal, untrusted
+from mgov.store.trust import TrustFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mgov.clock import Clock
+    from mgov.model.instance import Instance
+    from mgov.store.base import Store
+
+
+class Asked(NamedTuple):
+    """An act that the store asks for, and whether it may be carried out."""
+
+    act: Act
+    is_trusted: bool
+
+
+class Trusts:
+    """A store's acts against the user's own trust file. `environ` is looked at for MGOV_TRUST."""
+
+    def __init__(self, store: Store, clock: Clock, environ: Mapping[str, str], file: TrustFile | None = None) -> None:
+        self._store, self._clock = store, clock
+        self._variable = environ.get(VARIABLE, "")
+        self._file = file
+
+    def asked(self) -> list[Asked]:
+        """Everything that the store asks for, by service and instance."""
+        acts = acts_of(self._instances())
+        refused = self._untrusted(acts)
+        return [Asked(act, act not in refused) for act in acts]
+
+    def untrusted_among(self, instances: Iterable[Instance]) -> set[str]:
+        """The keys (`Instance.key`) of those whose check may not be carried out.
+
+        The trust file is read only where there is something to trust.
+        """
+        wanted = list(instances)
+        refused = {act.subject for act in self._untrusted(acts_of(wanted))}
+        return {instance.key for instance in wanted if f"{instance.service}/{instance.id}" in refused}
+
+    def require(self, instances: Iterable[Instance]) -> None:
+        """Raise Untrusted when the check of any of `instances` may not be carried out."""
+        refused = self._untrusted(acts_of(instances))
+        if refused:
+            raise refusal(sorted(refused))
+
+    def agree(self, acts: Iterable[Act]) -> None:
+        """Trust `acts` of this store, and what it asked for before no longer, unless it is among them."""
+        digests = frozenset(act.digest for act in acts)
+        self._trust_file.grant(Grant(self._store.id, digests, self._clock.now(), self._store.location))
+
+    def withdraw(self) -> bool:
+        """Trust nothing of this store any more; False when nothing was."""
+        return self._trust_file.withdraw(self._store.id)
+
+    @property
+    def _trust_file(self) -> TrustFile:
+        if self._file is None:
+            self._file = TrustFile.of_user()
+        return self._file
+
+    def _untrusted(self, acts: list[Act]) -> set[Act]:
+        if not acts:
+            return set()
+        return set(untrusted(acts, self._trust_file.grants(), self._store.id, self._variable))
+
+    def _instances(self) -> list[Instance]:
+        found = []
+        for document in self._store.scan("instance/"):
+            _, service, instance_id = document.key.split("/")
+            found.append(from_value(service, instance_id, document.value))
+        return found
