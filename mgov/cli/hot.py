@@ -7,7 +7,7 @@ runs generated command lines through both ways and finds the same output, errors
 
 import os
 
-from mgov.cli.output import Output
+from mgov.cli.output import COLOR_WHEN, Output
 from mgov.model.record import NamedTuple
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ def _parse(args: "list[str]") -> "_Line | None":
 
 
 def _open(line: _Line, out: Output) -> "Platform | None":
-    if any(out.environ.get(name) for name in _ELSEWHERE):
+    if any(out.environ.get(name) for name in _ELSEWHERE) or out.color not in ("", *COLOR_WHEN):
         return None
     from mgov.store.root import locate
 

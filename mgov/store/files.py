@@ -93,7 +93,10 @@ class FilesStore:
         return to_document(key, entry) if entry is not None else None
 
     def scan(self, prefix: str) -> "Iterator[Document]":
-        """The documents below `prefix`, in the order of their keys; a damaged file is left out with a warning."""
+        """The documents below `prefix`, in the order of their keys; a damaged file is left out with a warning.
+
+        Of one service's instances, where nothing else would be left to tell, it raises.
+        """
         family, *names = prefix.rstrip("/").split("/")
         if family == "service":
             from mgov.store import index
@@ -105,6 +108,8 @@ class FilesStore:
                 data = self.read_place(place)
                 entries = unpack(data, place.path) if data is not None else {}
             except StoreError as error:
+                if family == "instance" and names:
+                    raise                           # of one service there is nothing else to tell
                 self.leave_out(place.path, error)
                 continue
             for key in sorted(entries):

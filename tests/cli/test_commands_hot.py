@@ -1,0 +1,121 @@
+"""The hot lane: command lines that skip the parser are answered exactly as it would answer them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mgov import Platform, Registration
+from mgov.cli import tree
+
+ROOT = Path(__file__).parents[2]
+FORBIDDEN = ("typer", "re", "typing", "json", "enum", "tomllib", "dataclasses", "pathlib", "asyncio", "platformdirs",
+             "rich", "httpx")
+
+words = st.sampled_from(
+    ["orders", "dead", "worker", "two", "beaten", "empty", "nobody", "ordrs", "broken", "Orders", "", "w1", "x", "a/b",
+     "-", "--"]
+)  # fmt: skip
+options = st.sampled_from(
+    [("-o", "url"), ("-o", "hostport"), ("-o", "json"), ("-o", "env"), ("-o", "bad"), ("--output", "url"),
+     ("--output=url",), ("-ourl",), ("-o",), ("-q",), ("--quiet",), ("-qo", "url"), ("-S", "{store}"),
+     ("--store", "{store}"), ("--store={store}",), ("-S", "{store}/nothing"), ("-S", "nothing"), ("-S", ""), ("-S",),
+     ("--no-check",), ("--nonsense",), ("-v",), ("--yes",), ("--status", "fine"), ("-h",), ("--help",),
+     ("--columns", "id"), ("--deadline", "soon"), ("--color", "never"), ("--output", "-q"), ("-S", "-q")]
+)  # fmt: skip
+environments = st.dictionaries(
+    st.sampled_from(("MGOV_STORE", "MGOV_OUTPUT", "MGOV_QUIET", "MGOV_DEADLINE", "MGOV_COLOR", "MGOV_YES")),
+    st.sampled_from(("{store}", "url", "hostport", "json", "name", "bad", "1", "10s", "")),
+    max_size=2,
+)
+lines = st.tuples(
+    st.lists(options, max_size=1),
+    st.sampled_from(["discover", "discover", "heartbeat"]),
+    st.lists(options | words.map(lambda word: (word,)), max_size=4),
+).map(lambda parts: [arg for group in parts[0] for arg in group] + [parts[1]] + [a for g in parts[2] for a in g])
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Services of every kind, looked at as little as the lanes may tell apart: what is checked is refused at once."""
+    path, _ = Platform.create(tmp_path_factory.mktemp("hot") / "store")
+    with Platform.open(path) as platform:
+        register = platform.registry.register
+        for name, url, fields in (
+            ("orders", "http://127.0.0.1:8080", {"health": "none"}),
+            ("orders", "http://[::1]:8081", {"health": "none"}),
+            ("dead", "tcp://127.0.0.1:1", {}),
+            ("worker", None, {"id": "w1", "ttl_s": 3600.0}),
+            ("two", None, {"id": "w1", "ttl_s": 3600.0}),
+            ("two", None, {"id": "w2", "ttl_s": 3600.0}),
+            ("beaten", "http://127.0.0.1:8082", {"id": "w1", "ttl_s": 3600.0}),
+            ("empty", None, {}),
+            ("broken", "http://127.0.0.1:8083", {"health": "none"}),
+        ):
+            register(name, url, fields=Registration(**fields))
+        platform.registry.heartbeat("beaten")
+    file = Path(path, "instances", "broken.json")
+    file.write_bytes(file.read_bytes().replace(b"8083", b"8084"))
+    return path
+
+
+def both(run, argv, env):
+    """The answers of the hot lane and of the whole parser."""
+    hot = run(*argv, env=env)
+    kept = dict(tree.HOT)
+    tree.HOT.clear()
+    try:
+        return hot, run(*argv, env=env)
+    finally:
+        tree.HOT.update(kept)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(line=lines, env=environments, is_placed=st.integers(0, 3))
+def test_both_lanes_give_the_same_output_errors_and_status(run, store, line, env, is_placed):
+    argv = [arg.replace("{store}", store) for arg in line]
+    told = {key: value.replace("{store}", store) for key, value in env.items()}
+    if is_placed:
+        told.setdefault("MGOV_STORE", store)
+    hot, full = both(run, argv, told)
+    assert hot == full
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "out"),
+    [
+        (["discover", "orders", "-o", "url"], 0, "http://[::1]:8081\nhttp://127.0.0.1:8080\n"),
+        (["discover", "-o", "hostport", "orders", "-q"], 0, "[::1]:8081\n127.0.0.1:8080\n"),
+        (["discover", "dead", "-o", "url"], 6, ""),
+        (["discover", "ordrs", "-o", "url"], 3, ""),
+        (["discover", "broken", "-o", "url"], 8, ""),
+        (["discover", "Orders", "-o", "url"], 2, ""),
+        (["heartbeat", "worker"], 0, ""),
+        (["heartbeat", "two", "w2"], 0, ""),
+        (["heartbeat", "two"], 2, ""),
+        (["heartbeat", "orders", "127.0.0.1-8080"], 2, ""),
+        (["heartbeat", "nobody"], 3, ""),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_the_hot_lane_takes_the_lines_it_is_made_for(run, store, argv, code, out, monkeypatch):
+    monkeypatch.setattr("mgov.cli.main._Boundary._run_typer", lambda self, args: pytest.fail("it left the lane"))
+    result = run(*argv, "-S", store)
+    assert (result.code, result.out) == (code, out)
+
+
+@pytest.mark.parametrize("argv", [["discover", "orders", "-o", "url"], ["discover", "beaten", "-o", "url"],
+                                  ["heartbeat", "worker"]], ids=" ".join)  # fmt: skip
+def test_the_hot_lane_imports_nothing_heavy(store, argv):
+    code = (
+        "import sys; sys.argv[1:] = {!r}; from mgov.cli.main import main; status = main();"
+        "print(sorted(set({!r}) & set(sys.modules)), file=sys.stderr); raise SystemExit(status)"
+    ).format([*argv, "-S", store], FORBIDDEN)
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"],
+                          env=env, capture_output=True, text=True, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "[]\n")
