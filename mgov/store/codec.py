@@ -101,11 +101,7 @@ def unseal(data: bytes) -> "dict[str, Any]":
         raise ValueError("it is empty")
     if not data.startswith(_HEAD):
         raise ValueError("it does not begin with a checksum, at byte 0")
-    try:
-        expected = int(data[len(_HEAD) : len(_HEAD) + 8], 16)
-    except ValueError:
-        raise ValueError(f"its checksum is not a number, at byte {len(_HEAD)}") from None
-    if crc32(memoryview(data)[_SEAL_BYTES:]) != expected:
+    if data[:_SEAL_BYTES] != b'%b%08x",' % (_HEAD, crc32(memoryview(data)[_SEAL_BYTES:])):
         tail = "" if data.endswith(b"}\n") else ", and its end is missing"
         raise ValueError(f"its checksum does not match bytes {_SEAL_BYTES} to {len(data)}{tail}")
     try:

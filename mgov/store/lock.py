@@ -45,10 +45,10 @@ class Lock:
         self._name, self._clock, self._wait_s, self._is_new = name, clock, wait_s, is_new
         self._descriptor = -1
         self._pid = 0
-        self._mask: signals.Mask | None = None
+        self._held: signals.Held | None = None
 
     def __enter__(self) -> "Lock":
-        self._mask = signals.hold()
+        self._held = signals.hold()
         try:
             deadline = self._clock.monotonic() + self._wait_s
             while not self._acquire(deadline):
@@ -79,9 +79,9 @@ class Lock:
                     f"{self.root.path} is locked by {describe_holder(_holder(self._descriptor))}",
                     hint="wait for it, or end it; the lock goes with the process",
                 )
-            signals.release(self._mask)
+            self._deliver()
             self._clock.sleep(min(wait_s, left_s))
-            signals.hold()
+            self._held = signals.hold()
             wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
         if not self.is_in_place():
             self._close()
@@ -138,8 +138,11 @@ class Lock:
         try:
             self._close()
         finally:
-            mask, self._mask = self._mask, None
-            signals.release(mask)
+            self._deliver()
+
+    def _deliver(self) -> None:
+        held, self._held = self._held, None
+        signals.release(held)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1

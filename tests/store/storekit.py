@@ -16,7 +16,9 @@ from mgov.store.root import open_root
 STORE_ID = bytes.fromhex("0011223344556677")
 
 
-def open_files(path: Path | str, *, clock: FakeClock | SystemClock | None = None, lock_wait_s: float = 10.0) -> FilesStore:
+def open_files(
+    path: Path | str, *, clock: FakeClock | SystemClock | None = None, lock_wait_s: float = 10.0
+) -> FilesStore:
     """A handle on the store at `path`; `store.warnings` collects what it warns of."""
     told: list[str] = []
     store = FilesStore(
