@@ -1,0 +1,141 @@
+"""discover and health, over real servers on loopback."""
+
+import json
+
+import pytest
+from loopback import Loopback
+
+
+@pytest.fixture
+def mgov(run, tmp_path):
+    """Run a command on a fresh store."""
+    store = str(tmp_path / "store")
+    assert run("init", store).code == 0
+    return lambda *argv, **options: run(*argv, "-S", store, **options)
+
+
+@pytest.fixture
+def server():
+    with Loopback() as running:
+        yield running
+
+
+@pytest.fixture
+def gone():
+    """The address of a server that has stopped."""
+    with Loopback() as running:
+        pass
+    return running
+
+
+def test_discover_probes_what_nobody_looked_at_and_answers_in_every_form(mgov, server):
+    mgov("register", "orders", server.url, "--health", "/h", "--tag", "edge", "--region", "eu")
+    assert mgov("discover", "orders", "-o", "url") == (0, f"{server.url}\n", "")
+    assert server.seen == 1
+    assert mgov("discover", "orders", "-o", "hostport").out == f"127.0.0.1:{server.port}\n"
+    assert mgov("discover", "orders", "-o", "name").out == f"{server.id}\n"
+    assert f"ORDERS_URL={server.url}\n" in mgov("discover", "orders", "-o", "env").out
+    (found,) = json.loads(mgov("discover", "orders", "-o", "json").out)
+    expected = {"service": "orders", "id": server.id, "host": "127.0.0.1", "port": server.port, "protocol": "http",
+                "url": server.url, "status": "healthy", "region": "eu", "zone": "", "version": "", "weight": 1,
+                "tags": ["edge"], "metadata": {}}  # fmt: skip
+    assert {key: found[key] for key in expected} == expected
+    assert found["checked_at"].endswith("Z")
+    assert server.seen == 1
+
+
+def test_discover_filters_picks_and_limits(mgov, server):
+    mgov("register", "orders", server.url, "--tag", "a", "--version", "1.2.0", "--meta", "rack=r7")
+    mgov("register", "orders", "http://127.0.0.1:1", "--health", "none", "--tag", "b", "--version", "2.0.0")
+    names = lambda *argv: mgov("discover", "orders", "-o", "name", *argv).out.split()  # noqa: E731
+    assert names() == ["127.0.0.1-1", server.id]
+    assert names("--tag", "a") == names("--version", "^1") == names("--meta", "rack=r7") == [server.id]
+    assert names("--limit", "1") == ["127.0.0.1-1"]
+    assert sorted(names("--pick", "round-robin") + names("--pick", "round-robin")) == ["127.0.0.1-1", server.id]
+    assert names("--pick", "hash", "--key", "u1") == names("--pick", "hash", "--key", "u1")
+    refused = mgov("discover", "orders", "--zone", "z")
+    assert (refused.code, refused.err.splitlines()[0]) == (
+        6, "mgov: orders has 2 instances, none matches the filter")
+
+
+def test_discover_without_a_healthy_instance_is_refused_with_each_reason(mgov, gone):
+    mgov("register", "orders", gone.url)
+    refused = mgov("discover", "orders", "-o", "json")
+    error = json.loads(refused.err)["error"]
+    assert (refused.code, refused.out, error["code"]) == (6, "", "none-healthy")
+    assert error["message"] == f"no instance of orders may be used: {gone.id} unhealthy (connection refused)"
+    (shown,) = json.loads(mgov("discover", "orders", "--all", "-o", "json").out)
+    assert shown["status"] == "unhealthy"
+
+
+def test_discover_without_check_answers_from_the_store(mgov, server):
+    mgov("register", "orders", server.url, "--health", "/")
+    refused = mgov("discover", "orders", "--no-check")
+    assert (refused.code, server.seen) == (6, 0)
+    assert "starting (not checked yet)" in refused.err
+    mgov("health", "orders")
+    assert mgov("discover", "orders", "--no-check", "-o", "name").out == f"{server.id}\n"
+    assert server.seen == 1
+    mgov("discover", "orders", "--max-age", "0s")
+    assert server.seen == 2
+
+
+def test_waiting_for_a_service_that_never_comes_is_a_timeout(mgov):
+    late = mgov("discover", "orders", "--wait", "1ms")
+    assert (late.code, late.err.splitlines()[0]) == (5, "mgov: after 1ms: no service orders")
+
+
+def test_a_watch_in_json_is_one_line_for_each_answer(mgov, monkeypatch, server):
+    from mgov.clock import SystemClock
+
+    def stop(self, seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SystemClock, "sleep", stop)
+    mgov("register", "orders", server.url)
+    watched = mgov("discover", "orders", "--watch", "-o", "json")
+    assert watched.code == 130
+    (line,) = watched.out.splitlines()
+    assert [m["id"] for m in json.loads(line)] == [server.id]
+
+
+def test_health_says_who_is_well_and_ends_with_1_when_anyone_is_not(mgov, server, gone):
+    mgov("register", "orders", server.url, "--health", "/h")
+    well = mgov("health", "-o", "json")
+    (result,) = json.loads(well.out)
+    assert (well.code, result["service"], result["instance"], result["status"], result["reason"]) == (
+        0, "orders", server.id, "healthy", "HTTP 200 OK")
+    assert result["url"] == f"{server.url}/h"
+    assert result["latency_ms"] >= 0
+    mgov("register", "users", gone.url)
+    assert mgov("health").code == 1
+    assert mgov("health", "orders").code == 0
+    assert mgov("health", "us*", "-o", "name") == (1, f"users/{gone.id}\n", "0 of 1 healthy; 1 unhealthy\n")
+    assert mgov("health", "order").code == 3
+
+
+def test_bare_urls_need_no_store_and_names_beside_them_do(run, mgov, server, gone, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("health", server.url).code == 0
+    both = run("health", f"tcp://127.0.0.1:{server.port}", gone.url, "-o", "name")
+    assert both == (1, f"tcp://127.0.0.1:{server.port}\n{gone.url}/\n", "1 of 2 healthy; 1 unhealthy\n")
+    assert run("health", server.url, "orders").code == 8
+    mgov("register", "orders", server.url)
+    mixed = mgov("health", server.url, "orders", "-o", "json")
+    assert (mixed.code, [r["service"] for r in json.loads(mixed.out)]) == (0, ["orders", None])
+
+
+def test_a_piped_watch_prints_one_line_for_each_change(mgov, monkeypatch, server, gone):
+    from mgov.clock import SystemClock
+
+    events = iter([lambda: None, lambda: setattr(server, "status", 429), lambda: None,
+                   lambda: mgov("deregister", "orders", gone.id)])
+    monkeypatch.setattr(SystemClock, "sleep", lambda self, seconds: next(events)())
+    mgov("register", "orders", server.url, "--health", "/", "--id", "a")
+    mgov("register", "orders", gone.url)
+    watched = mgov("health", "--watch", "--count", "5", "-o", "jsonl")
+    lines = [json.loads(line) for line in watched.out.splitlines()]
+    told = [(line["instance"], line["before"], line["status"]) for line in lines]
+    assert sorted(told[:2]) == [(gone.id, None, "unhealthy"), ("a", None, "healthy")]
+    assert told[2:] == [("a", "healthy", "degraded"), (gone.id, "unhealthy", "gone")]
+    assert watched.code == 0

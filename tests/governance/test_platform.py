@@ -1,0 +1,84 @@
+"""The Python API: `from mgov import Platform`, blocking and in an event loop."""
+
+import asyncio
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typed_sample
+
+import mgov
+from mgov import Platform
+from mgov.errors import Conflict, NotAStore, NotFound
+from mgov.governance import concurrent
+from mgov.governance.discovery import Discovery
+from mgov.governance.manifests import Manifests
+from mgov.governance.monitor import Monitor
+from mgov.governance.registry import Registry
+
+SAMPLE = Path(typed_sample.__file__)
+
+
+def test_the_verbs_work_blocking_and_in_an_event_loop(store_path, server):
+    assert typed_sample.synchronous(store_path, server.url) == [server.url]
+    assert asyncio.run(typed_sample.asynchronous(store_path, server.url)) == [
+        "unchanged", "unchanged", "orders", server.url]
+
+
+def test_an_error_in_a_coroutine_is_the_same_error(store_path):
+    async def ask():
+        async with Platform.open(store_path) as platform:
+            with pytest.raises(NotFound):
+                await platform.registry.show("nobody")
+            with pytest.raises(NotFound):
+                await platform.monitor.sweep(["nobody"])
+            await platform.registry.register("orders")
+            with pytest.raises(Conflict):
+                await platform.registry.register("orders", create_only=True)
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("blocking", "coroutines"),
+    [(Registry, concurrent.AsyncRegistry), (Discovery, concurrent.AsyncDiscovery), (Monitor, concurrent.AsyncMonitor),
+     (Manifests, concurrent.AsyncManifests)],
+)  # fmt: skip
+def test_every_verb_exists_as_a_coroutine_with_the_same_parameters(blocking, coroutines):
+    missing = {"watch", "sweep_async"}                  # an endless iterator; the engine's own coroutine
+    for name, method in inspect.getmembers(blocking, inspect.isfunction):
+        if not name.startswith("_") and name not in missing:
+            twin = getattr(coroutines, name)
+            assert inspect.signature(twin).parameters.keys() == inspect.signature(method).parameters.keys(), name
+
+
+def test_every_public_name_can_be_imported_and_is_documented():
+    for name in mgov.__all__:
+        assert getattr(mgov, name)
+        assert name.startswith("__") or getattr(mgov, name).__doc__
+    assert dir(mgov) == sorted(mgov.__all__)
+    with pytest.raises(AttributeError):
+        _ = mgov.Nothing
+
+
+def test_a_folder_that_is_no_store_is_not_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (None, tmp_path, tmp_path / "nothing"):
+        with pytest.raises(NotAStore):
+            Platform.open(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_types_say_what_the_verbs_take_and_give(tmp_path):
+    pytest.importorskip("mypy")
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(SAMPLE.read_text().replace("actions: list[str]", "actions: list[int]"))
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
+    root = SAMPLE.parents[2]
+    right = subprocess.run([*command, str(SAMPLE)], cwd=root, capture_output=True, text=True, check=False)
+    assert (right.returncode, right.stdout.splitlines()[-1]) == (0, "Success: no issues found in 1 source file")
+    broken = subprocess.run([*command, str(wrong)], cwd=root, capture_output=True, text=True, check=False)
+    assert "List comprehension has incompatible type" in broken.stdout
