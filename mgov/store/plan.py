@@ -27,7 +27,8 @@ FLUSH_THREADS = 8
 class FileChange(NamedTuple):
     """One file's bytes before and after; None is no file. `revision` names the copy of `after` in the history.
 
-    In a plan read back from a dead holder the bytes are unknown and only their etags count.
+    In a plan read back from a dead holder the bytes are unknown and only their etags count. `is_before_good` is False
+    where the bytes before are damaged and no copy of them belongs into the history.
     """
 
     place: Place
@@ -36,6 +37,7 @@ class FileChange(NamedTuple):
     after: bytes | None
     before_etag: str = ""
     after_etag: str = ""
+    is_before_good: bool = True
 
     @property
     def old(self) -> str:
@@ -97,8 +99,10 @@ class Plan(NamedTuple):
 def prepare(root: Root, plan: Plan) -> None:
     """Keep the old copies, write the new ones and every temp file, flushed; nothing that a reader sees changes."""
     for change in plan.files:
+        if change.before is None or not change.is_before_good:
+            continue
         newest = history.newest(root, change.place)
-        if change.before is not None and (newest is None or newest.etag != change.old):
+        if newest is None or newest.etag != change.old:
             history.keep(root, change.place, change.revision - (1 if change.is_rewrite else 0), change.before)
     for change in plan.rewrites:
         history.stage(root, change.place, change.after)

@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from mgov.errors import NotFound, StoreDamaged, StoreError
-from mgov.model.names import check_name, is_name
+from mgov.errors import StoreDamaged, StoreError
+from mgov.model.names import check_name
 from mgov.store import definitions, history
+from mgov.store.acceptance import accept
 from mgov.store.base import Change
 from mgov.store.codec import end_toml, etag, read_end, strip_end, unpack
 from mgov.store.commit import carry_out, recover
-from mgov.store.folder import TEMP_SUFFIX, close, names_in, open_folder, read_file, replace, write_temp
+from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file, replace, write_temp
 from mgov.store.inspection import Finding, check, state_folders
-from mgov.store.layout import HISTORY, INSTANCES, INTENT_LOCK, QUARANTINE, SERVICES, STATE, Place, place_of
+from mgov.store.layout import HISTORY, INSTANCES, INTENT_LOCK, QUARANTINE, SERVICES, STATE, Place
 from mgov.store.lock import Lock
 from mgov.store.log import Log, parse_line
 from mgov.store.plan import FileChange, Plan
@@ -26,7 +27,6 @@ from mgov.store.state import set_aside
 from mgov.store.vanished import vanished
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from mgov.store.files import FilesStore
     from mgov.store.root import Root
@@ -102,11 +102,18 @@ class _Repair:
 
     def _mend_intent(self, place: Place) -> None:
         problem = _damage(self._root, place)
-        if problem:
+        if not problem:
+            return
+        data = _bytes_of(self._root, place)
+        if data is None or history.last_good(self._root, place) is None:
             self._bring_back(place, f"moved to {set_aside(self._root, place)} ({problem})")
+        else:
+            # Copied, not moved: readers hold on to the last good copy only while a file is there.
+            aside = self._copy_aside(place.path.replace("/", "_"), data)
+            self._bring_back(place, f"copied to {aside} ({problem})", data)
 
-    def _bring_back(self, place: Place, why: str) -> None:
-        """Put the last good copy of a file that is gone in its place, with a line in the log for each key in it."""
+    def _bring_back(self, place: Place, why: str, before: bytes | None = None) -> None:
+        """Put the last good copy in the place of a file that is damaged (`before`) or gone, and log each key in it."""
         good = history.last_good(self._root, place)
         if good is None:
             self._did(place.path, f"{why}; no good copy is kept")
@@ -121,7 +128,8 @@ class _Repair:
             for i, key in enumerate(keys)
         ]
         self._last = first + len(keys) - 1
-        carry_out(self._store, self._lock, Plan([FileChange(place, self._last, None, data)], lines), last)
+        change = FileChange(place, self._last, before, data, is_before_good=False)
+        carry_out(self._store, self._lock, Plan([change], lines), last)
         self._did(place.path, f"{why}; the copy of revision {good[0].revision} was put back")
 
     def _mend_log(self) -> None:
@@ -218,6 +226,13 @@ def _damage(root: Root, place: Place) -> str:
     return ""
 
 
+def _bytes_of(root: Root, place: Place) -> bytes | None:
+    try:
+        return read_file(root, *place)
+    except IsADirectoryError:
+        return None
+
+
 def _good_lines(data: bytes) -> bytes:
     kept, floor = [], 0
     for line in data.splitlines(keepends=True):
@@ -234,55 +249,3 @@ def _good_lines(data: bytes) -> bytes:
 def _renumbered(data: bytes, revision: int) -> bytes:
     """A definition's bytes under a new revision; as they are where a person wrote them."""
     return end_toml(strip_end(data).decode(), revision) if read_end(data) is not None else data
-
-
-def accept(store: FilesStore, names: Sequence[str] | None) -> list[str]:
-    """Take a definition that looks cut off, or whose file vanished, as what the person wants; return their names.
-
-    None accepts all there are. Raise NotFound for a name with nothing to accept, StoreDamaged for invalid text.
-    """
-    store.refuse_foreign()
-    with Lock(store.root, INTENT_LOCK, clock=store.clock, wait_s=store.lock_wait_s) as lock:
-        try:
-            last = recover(store, lock)
-            waiting = _waiting(lock.root)
-            chosen = sorted(waiting) if names is None else sorted(set(names))
-            for name in chosen:
-                if name not in waiting:
-                    raise NotFound(f"nothing about {name} waits to be accepted", hint="mgov store check")
-            for name in chosen:
-                last = _accept(store, lock, last, place_of(f"service/{name}"), waiting[name])
-        except OSError as error:
-            raise translate(error, f"cannot accept the changes in {store.location}") from error
-        return chosen
-
-
-def _waiting(root: Root) -> dict[str, bytes | None]:
-    """The text of each definition that looks cut off; None for one whose file vanished."""
-    found: dict[str, bytes | None] = dict.fromkeys(vanished(root)[0])
-    for name in names_in(root, SERVICES, ".toml"):
-        if not is_name(name):
-            continue
-        place = place_of(f"service/{name}")
-        try:
-            data = read_file(root, *place)
-            if data is not None:
-                definitions.check_whole(root, place, data)
-        except StoreDamaged:
-            found[name] = data
-    return found
-
-
-def _accept(store: FilesStore, lock: Lock, last: int, place: Place, data: bytes | None) -> int:
-    name = place.name.removesuffix(".toml")
-    if data is not None:
-        definitions.parse(name, data, place.path)
-    newest = history.newest(lock.root, place)
-    number = max(last, newest.revision if newest is not None else 0) + 1
-    action = "adopt" if data is not None else "delete"
-    change = Change(str(number), f"service/{name}", action, "accept", store.actor, store.clock.now())
-    plan = Plan([FileChange(place, number, data, data)], [(change, etag(data))])
-    carry_out(store, lock, plan, last)
-    if data is None:
-        history.keep(lock.root, place, number, None)
-    return number
