@@ -4,7 +4,7 @@
 # cursor is its argument number $argv[2] (0 is the first), or a later one for "N...".
 function __mgov_at
     set -l valued --api --cacert --cert --check-expect --check-interval --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect --expect-rev --fail-fast --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --note --older-than --on-change --output --owner --pick --reason --region --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
-    set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'maintenance' 'prune' 'stats' 'health' 'probe' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'accept' 'completion' 'help' 'version'
+    set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'maintenance' 'prune' 'stats' 'health' 'probe' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'trust' 'accept' 'completion' 'help' 'version'
     set -l path
     set -l count 0
     set -l skip 0
@@ -71,6 +71,7 @@ complete -c mgov -n '__mgov_at \'\'' -a probe -d 'Explain one check: phases, exp
 complete -c mgov -n '__mgov_at \'\'' -a init -d 'Make a store'
 complete -c mgov -n '__mgov_at \'\'' -a demo -d 'Show the main job on two real servers'
 complete -c mgov -n '__mgov_at \'\'' -a store -d 'Ask about the store, verify and mend it'
+complete -c mgov -n '__mgov_at \'\'' -a trust -d 'Let what a store holds run on this machine'
 complete -c mgov -n '__mgov_at \'\'' -a accept -d 'Take hand edits that look like damage as meant'
 complete -c mgov -n '__mgov_at \'\'' -a completion -d 'Print the completion script of a shell'
 complete -c mgov -n '__mgov_at \'\'' -a help -d 'Explain a topic, such as exit-codes, or a command'
@@ -402,6 +403,19 @@ complete -c mgov -n '__mgov_at \'store repair\'' -l debug -d 'Show the traceback
 complete -c mgov -n '__mgov_at \'store repair\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
 complete -c mgov -n '__mgov_at \'store repair\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
 complete -c mgov -n '__mgov_at \'store repair\'' -s h -l help -d 'Show this help'
+complete -c mgov -n '__mgov_at \'trust\'' -l list -d 'List the stores that you trust, and change nothing'
+complete -c mgov -n '__mgov_at \'trust\'' -l off -d 'Trust nothing of this store any more'
+complete -c mgov -n '__mgov_at \'trust\'' -l dry-run -d 'Show what would run, and change nothing'
+complete -c mgov -n '__mgov_at \'trust\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
+complete -c mgov -n '__mgov_at \'trust\'' -s o -l output -r -a 'table wide plain json jsonl csv name' -d 'How to print the answer: table, wide, plain, json, jsonl, csv, name [MGOV_OUTPUT]'
+complete -c mgov -n '__mgov_at \'trust\'' -l columns -r -d 'Print these columns only'
+complete -c mgov -n '__mgov_at \'trust\'' -l color -r -a 'auto always never' -d 'auto, always or never [MGOV_COLOR]'
+complete -c mgov -n '__mgov_at \'trust\'' -s q -l quiet -d 'Say nothing but warnings and errors on stderr [MGOV_QUIET]'
+complete -c mgov -n '__mgov_at \'trust\'' -s v -l verbose -d 'Say more on stderr [MGOV_VERBOSE]'
+complete -c mgov -n '__mgov_at \'trust\'' -l debug -d 'Show the traceback of an error [MGOV_DEBUG]'
+complete -c mgov -n '__mgov_at \'trust\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
+complete -c mgov -n '__mgov_at \'trust\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
+complete -c mgov -n '__mgov_at \'trust\'' -s h -l help -d 'Show this help'
 complete -c mgov -n '__mgov_at \'accept\' 0...' -a '(__mgov_services)'
 complete -c mgov -n '__mgov_at \'accept\'' -l all -d 'All of them'
 complete -c mgov -n '__mgov_at \'accept\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'

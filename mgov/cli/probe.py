@@ -115,6 +115,7 @@ def _registered(session: Session, target: str) -> list[tuple[str, str, Check]]:
     name, slash, instance_id = target.partition("/")
     registry = session.platform().registry
     members = [registry.instance(name, instance_id)] if slash else registry.show(name).members
+    session.platform().trusts.require([m.instance for m in members])
     found = [(name, m.instance.id, m.instance.check) for m in members if m.instance.check.kind != NONE]
     if not found:
         raise NotFound(f"nothing to check: {target[:80]} has no instance with a check", hint=f"mgov instances {name}")

@@ -43,10 +43,8 @@ def trust(
         raise UsageError("--list goes alone")
     if list_:
         return _grants(session.clock.now())
-    from mgov.governance.trusts import Trusts
-
     platform = session.platform()
-    trusts = Trusts(platform.store, session.clock, session.environ)
+    trusts = platform.trusts
     if off:
         is_gone = trusts.withdraw()
         return View(summary="trusted no more" if is_gone else "unchanged: nothing of this store was trusted")

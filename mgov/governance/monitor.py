@@ -8,7 +8,9 @@ from mgov.errors import NotFound
 from mgov.governance.fleet import Look, Member, all_members, looks_in, members_of, suggest_service
 from mgov.governance.observed import Observed, Seen, Thresholds
 from mgov.model.health import (
+    COMMAND,
     DEFAULT_TIMEOUT_S,
+    GRPC,
     MAINTENANCE,
     NONE,
     UNHEALTHY,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mgov.clock import Clock
+    from mgov.model.instance import Instance
     from mgov.net.sweep import OnResult, ProbeAll
     from mgov.store.base import Store
 
@@ -84,7 +87,8 @@ class Checked(NamedTuple):
 class _Job(NamedTuple):
     """A sweep before it runs: who is looked at, and which of them are probed.
 
-    `seen_at` is filled as the targets answer, for a sweep may last long and overlap with another.
+    `seen_at` is filled as the targets answer, for a sweep may last long and overlap with another. `refused` holds the
+    keys of those whose command checks may not run here.
     """
 
     patterns: tuple[str, ...]
@@ -93,14 +97,30 @@ class _Job(NamedTuple):
     probed: list[int]
     targets: list[Target]
     seen_at: list[float]
+    refused: set[str]
+
+
+def no_command(instances: Sequence[Instance]) -> set[str]:
+    """The keys of all that have a command check: without anybody to ask, none is trusted."""
+    return {instance.key for instance in instances if instance.check.kind == COMMAND}
 
 
 class Monitor:
     """Sweeps the instances of a store. Times are seconds since the epoch, durations seconds."""
 
-    def __init__(self, store: Store, clock: Clock, probe_all: ProbeAll = sweep_now) -> None:
-        """`probe_all` probes targets for `sweep`; `sweep_async` always uses the engine itself."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        probe_all: ProbeAll = sweep_now,
+        untrusted_among: Callable[[Sequence[Instance]], set[str]] = no_command,
+    ) -> None:
+        """`probe_all` probes targets for `sweep`; `sweep_async` always uses the engine itself.
+
+        `untrusted_among` gives the keys of the instances whose command checks may not run [those with one].
+        """
         self._store, self._clock, self._probe_all = store, clock, probe_all
+        self._untrusted_among = untrusted_among
         self._observed = Observed(store)
 
     def sweep(
@@ -158,9 +178,22 @@ class Monitor:
             for member in self._matching(pattern, now):
                 members[member.instance.key] = member
         chosen = [members[key] for key in sorted(members, key=lambda key: key.split("/"))]
-        probed = [i for i, m in enumerate(chosen) if m.instance.check.kind != NONE and m.health.status != MAINTENANCE]
+        refused = self._refused([m.instance for m in chosen])
+        probed = [
+            i
+            for i, m in enumerate(chosen)
+            if m.instance.check.kind != NONE and m.health.status != MAINTENANCE and m.instance.key not in refused
+        ]
         targets = [_target(chosen[i].instance.check, timeout_s, most_s, trust) for i in probed]
-        return _Job(wanted, now, chosen, probed, targets, [now] * len(targets))
+        return _Job(wanted, now, chosen, probed, targets, [now] * len(targets), refused)
+
+    def _refused(self, instances: Sequence[Instance]) -> set[str]:
+        kinds = {instance.check.kind for instance in instances}
+        if GRPC in kinds:
+            from mgov.net.grpc import check_available
+
+            check_available()
+        return self._untrusted_among(instances) if COMMAND in kinds else set()
 
     def _matching(self, pattern: str, now: float) -> Iterable[Member]:
         if is_glob(pattern):
@@ -205,7 +238,10 @@ class Monitor:
         )
         measured = dict(zip(job.probed, seen, strict=True))
         results = [
-            self._checked(member, measured.get(i), observed, records, at) for i, member in enumerate(job.members)
+            _refusal(member)
+            if member.instance.key in job.refused
+            else self._checked(member, measured.get(i), observed, records, at)
+            for i, member in enumerate(job.members)
         ]
         failed_count = sum(result.health.status == UNHEALTHY for result in results)
         self._observed.confirm([
@@ -266,6 +302,12 @@ def _checked_url(check: Check, seen: Measurement, at: float) -> Checked:
         return Checked("", "", check.url, health, is_local=True)
     observation = observe(check, seen, at=at)
     return Checked("", "", check.url, _health_of(observation), observation.evidence)
+
+
+def _refusal(member: Member) -> Checked:
+    instance = member.instance
+    health = member.health._replace(stale=True, reason="its command may not run here: mgov trust")
+    return Checked(instance.service, instance.id, instance.check.url, health, is_local=True)
 
 
 def _unseen(member: Member, measurement: Measurement) -> Checked:

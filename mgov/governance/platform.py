@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mgov.governance.monitor import Monitor
     from mgov.governance.observed import Past
     from mgov.governance.registry import Registry
+    from mgov.governance.trusts import Trusts
+    from mgov.model.instance import Instance
     from mgov.store.repair import Action, Finding
 
 
@@ -104,8 +106,18 @@ class Platform:
         if self._monitor is None:
             from mgov.governance.monitor import Monitor
 
-            self._monitor = Monitor(self.store, self.clock)
+            self._monitor = Monitor(self.store, self.clock, untrusted_among=self._untrusted_among)
         return self._monitor
+
+    @property
+    def trusts(self) -> "Trusts":
+        """What the store asks its reader's machine to do, and what the reader agreed to."""
+        from mgov.governance.trusts import Trusts
+
+        return Trusts(self.store, self.clock, os.environ)
+
+    def _untrusted_among(self, instances: "Sequence[Instance]") -> set[str]:
+        return self.trusts.untrusted_among(instances)
 
     @property
     def manifests(self) -> "Manifests":

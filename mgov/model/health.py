@@ -36,8 +36,8 @@ LATENCY_WEIGHT = 0.3                            # of the newest observation in t
 
 _RANK = {UNHEALTHY: 1, DEGRADED: 2, HEALTHY: 3}
 
-HTTP, HTTPS, TCP, TLS, NONE = "http", "https", "tcp", "tls", "none"
-CHECK_KINDS = (HTTP, HTTPS, TCP, TLS, NONE)
+HTTP, HTTPS, TCP, TLS, GRPC, COMMAND, NONE = "http", "https", "tcp", "tls", "grpc", "command", "none"
+CHECK_KINDS = (HTTP, HTTPS, TCP, TLS, GRPC, COMMAND, NONE)
 
 
 class Check(NamedTuple):
@@ -109,7 +109,7 @@ def parse_check(
     interval_s: float = DEFAULT_INTERVAL_S,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> Check:
-    """The check that `text` names for an instance: a path, an absolute URL, `tcp`, `tls` or `none`.
+    """The check that `text` names for an instance: a path, an absolute URL, tcp, tls, grpc, `command:...` or none.
 
     A path is fetched over the instance's own protocol when that is http or https, else over http.
     """
@@ -117,30 +117,37 @@ def parse_check(
         raise UsageError("a check needs an interval of at least 100ms and a timeout of at least 1ms")
     if text == NONE:
         return Check(NONE, "", interval_s, timeout_s)
-    if text in (TCP, TLS):
+    if text in (TCP, TLS, GRPC):
         return Check(text, f"{text}://{authority(host, port)}", interval_s, timeout_s)
+    if text.startswith(f"{COMMAND}:"):
+        from mgov.model.command import command_url
+
+        return Check(COMMAND, command_url(text), interval_s, timeout_s)
     if text.startswith("/"):
         scheme = HTTPS if protocol == HTTPS else HTTP
         return parse_check_url(f"{scheme}://{authority(host, port)}{text}", interval_s=interval_s, timeout_s=timeout_s)
     if "://" in text:
         return parse_check_url(text, interval_s=interval_s, timeout_s=timeout_s)
     raise UsageError(
-        f"{text[:80]!r} is not a health check", hint="give a path such as /health, an absolute URL, tcp, tls or none"
+        f"{text[:80]!r} is not a health check",
+        hint="a path such as /health, an absolute URL, tcp, tls, grpc, command:CMD or none",
     )
 
 
 def parse_check_url(
     text: str, *, interval_s: float = DEFAULT_INTERVAL_S, timeout_s: float = DEFAULT_TIMEOUT_S
 ) -> Check:
-    """The check of a bare URL: http, https, tcp, or tls for the certificate of a TCP service."""
+    """The check of a bare URL: http, https, tcp, grpc (its path names a service), or tls for a certificate."""
     scheme, host, port, path = split_url(text)
     if scheme in (TCP, TLS):
         if path not in ("", "/"):
             raise UsageError(f"{text[:80]!r} is a {scheme} check and can have no path")
         return Check(scheme, f"{scheme}://{authority(host, port)}", interval_s, timeout_s)
+    if scheme == GRPC:
+        return Check(GRPC, f"grpc://{authority(host, port)}{path if path != '/' else ''}", interval_s, timeout_s)
     if scheme in (HTTP, HTTPS):
         return Check(scheme, f"{scheme}://{authority(host, port)}{path or '/'}", interval_s, timeout_s)
-    raise UsageError(f"{text[:80]!r} cannot be checked", hint="checks speak http, https, tcp and tls")
+    raise UsageError(f"{text[:80]!r} cannot be checked", hint="checks speak http, https, tcp, tls and grpc")
 
 
 def parse_check_table(table: "Mapping[str, Any]", *, protocol: str, host: str, port: int) -> Check:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgov.errors import UsageError
 from mgov.model.health import (
+    COMMAND,
     DEFAULT_INTERVAL_S,
     DEFAULT_TIMEOUT_S,
     HTTPS,
@@ -181,7 +182,8 @@ def _check(value: Any, protocol: str, host: str, port: int, ttl_s: float | None)
     if not isinstance(value, str | dict):
         raise UsageError(f"health must be text or a table, not {value!r:.40}")
     named = value if isinstance(value, str) else value.get("check", TCP)
-    if not host and isinstance(named, str) and named != NONE and "://" not in named:
+    is_whole = isinstance(named, str) and (named == NONE or named.startswith(f"{COMMAND}:") or "://" in named)
+    if not host and isinstance(named, str) and not is_whole:
         raise UsageError("a check of an instance without an address must be a whole URL, or none")
     if isinstance(value, str):
         return parse_check(value, protocol=protocol, host=host, port=port)
@@ -204,10 +206,10 @@ def _check_text(instance: Instance) -> str:
     check = instance.check
     if check.kind == NONE:
         return NONE
-    if not instance.host:
+    if not instance.host or check.kind == COMMAND:
         return check.url
     place = authority(instance.host, instance.port)
-    if check.kind == TCP:
-        return TCP if check.url == f"tcp://{place}" else check.url
+    if check.url == f"{check.kind}://{place}":
+        return check.kind
     natural = f"{HTTPS if instance.protocol == HTTPS else 'http'}://{place}/"
     return check.url[len(natural) - 1 :] if check.url.startswith(natural) else check.url

@@ -7,7 +7,7 @@ must hold (`model.expectation`).
 """
 
 from mgov.errors import UsageError
-from mgov.model.health import DEGRADED, HEALTHY, TCP, UNHEALTHY, Check, Observation
+from mgov.model.health import COMMAND, DEGRADED, GRPC, HEALTHY, TCP, UNHEALTHY, Check, Observation
 from mgov.model.health import TLS as TLS_KIND
 from mgov.model.record import NamedTuple
 
@@ -121,6 +121,8 @@ def _plain_verdict(check: Check, seen: Measurement) -> tuple[str, str]:
         return UNHEALTHY, seen.detail or seen.error
     if check.kind == TCP:
         return HEALTHY, "connected"
+    if check.kind in (COMMAND, GRPC):
+        return _own_word(check, seen)
     code = seen.status_code
     if code is None:
         return UNHEALTHY, "no HTTP status"
@@ -132,6 +134,14 @@ def _plain_verdict(check: Check, seen: Measurement) -> tuple[str, str]:
     if code in _REDIRECTS and seen.location:
         return UNHEALTHY, f"redirects to {seen.location} (not followed)"
     return UNHEALTHY, reason
+
+
+def _own_word(check: Check, seen: Measurement) -> tuple[str, str]:
+    """What a command's exit status or a gRPC server says of itself."""
+    from mgov.model import command, serving
+
+    code = seen.status_code if seen.status_code is not None else -1
+    return command.verdict(code, command.first_line(seen.body)) if check.kind == COMMAND else serving.verdict(code)
 
 
 def _evidence(seen: Measurement) -> "dict[str, Any]":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgov.errors import UsageError
-from mgov.model.health import NONE, Check, expecting, parse_check, parse_check_url
+from mgov.model.health import COMMAND, NONE, Check, expecting, parse_check, parse_check_url
 from mgov.model.instance import (
     Instance,
     check_instance,
@@ -159,7 +159,7 @@ def _check(before: Instance | None, instance: Instance, given: Registration) -> 
 
 def _named_check(text: str, instance: Instance) -> Check:
     check_text(text, "--health")
-    if not instance.host and text != NONE:
+    if not instance.host and text != NONE and not text.startswith(f"{COMMAND}:"):
         return parse_check_url(text)
     return parse_check(text, protocol=instance.protocol, host=instance.host, port=instance.port)
 

@@ -53,7 +53,7 @@ async def probe_command(target: Target, place: Place, link: Link, seen: Seen) ->
     finally:
         running.close()
     kept = running.kept if target.keep_body else running.kept[:_HEAD_BYTES]
-    reply: Any = Reply(exit_status, b"", bytes(kept), running.received, running.received > len(running.kept))
+    reply = Reply(exit_status, b"", bytes(kept), running.received, running.received > len(running.kept))
     seen.answer = reply
 
 

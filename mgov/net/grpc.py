@@ -43,7 +43,7 @@ async def probe_grpc(target: Target, place: Place, link: Link, seen: Seen) -> No
     """Ask for the health of the service in the URL's path, or of the server as a whole."""
     await link.connect(place.host, place.port)
     status = await _check(place, link)
-    reply: Any = Reply(status, name_of(status).encode())
+    reply = Reply(status, name_of(status).encode())
     seen.answer = reply
 
 

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from mgov.errors import UsageError
+from mgov.model.health import COMMAND
 from mgov.model.measurement import LOCAL_ERROR, TIMEOUT, UNFORESEEN, Measurement
 from mgov.model.names import split_url
 from mgov.model.record import NamedTuple
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mgov.model.health import Check
     from mgov.net.certificate import Certificate
     from mgov.net.link import Link
+    from mgov.net.reply import Reply
 
     Probe = Callable[["Target", "Place", Link, "Seen"], Awaitable[None]]
 
@@ -97,7 +99,7 @@ class Seen:
     __slots__ = ("answer", "certificate")
 
     def __init__(self) -> None:
-        self.answer: Answer | None = None
+        self.answer: Answer | Reply | None = None
         self.certificate: Certificate | None = None
 
 
@@ -123,14 +125,6 @@ async def probe_tls(target: Target, place: Place, link: Link, seen: Seen) -> Non
     """Connect, shake hands and read the certificate, no more."""
     await link.connect(place.host, place.port)
     await _start_tls(target, place, link, seen, want_cert=True)
-
-
-PROBES: dict[str, Probe] = {
-    "http": probe_http,
-    "https": probe_https,
-    "tcp": probe_tcp,
-    "tls": probe_tls,
-}
 
 
 async def _start_tls(target: Target, place: Place, link: Link, seen: Seen, *, want_cert: bool) -> None:
@@ -162,11 +156,38 @@ async def _exchange(target: Target, place: Place, link: Link, seen: Seen) -> Non
             answer.end()
 
 
+def _place(url: str) -> Place:
+    # A command check names no peer: what stands behind its scheme is a command line.
+    return Place(COMMAND, "", 0, "") if url.startswith(f"{COMMAND}:") else Place(*split_url(url))
+
+
+async def _probe_command(target: Target, place: Place, link: Link, seen: Seen) -> None:
+    from mgov.net.command import probe_command
+
+    await probe_command(target, place, link, seen)
+
+
+async def _probe_grpc(target: Target, place: Place, link: Link, seen: Seen) -> None:
+    from mgov.net.grpc import probe_grpc
+
+    await probe_grpc(target, place, link, seen)
+
+
+PROBES: dict[str, Probe] = {
+    "http": probe_http,
+    "https": probe_https,
+    "tcp": probe_tcp,
+    "tls": probe_tls,
+    "grpc": _probe_grpc,
+    "command": _probe_command,
+}
+
+
 async def measure(target: Target, link: Link) -> Measurement:
     """Probe `target` over `link` and close it; a failure is a measurement, whatever it is."""
     seen = Seen()
     try:
-        place = Place(*split_url(target.url))
+        place = _place(target.url)
         await PROBES[place.scheme](target, place, link, seen)
     except ProbeFailed as failure:
         return _measurement(link, seen, failure.code, failure.detail)
