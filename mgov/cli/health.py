@@ -37,6 +37,7 @@ def health(
     targets: Annotated[
         list[str] | None, typer.Argument(metavar="NAME|GLOB|URL", help="What to look at [every service]")
     ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Also look at all that the named services need")] = False,
     timeout: Annotated[
         _Text, typer.Option(metavar="DURATION", help="How long one probe may take [its check's]")
     ] = None,
@@ -82,7 +83,7 @@ def health(
     session = ctx.obj
     trust = trust_of(cacert, cert, key, insecure=insecure)
     how = How(
-        parse_duration(timeout) if timeout is not None else None, concurrency, tuple(expect or ()), trust, watch
+        parse_duration(timeout) if timeout is not None else None, concurrency, tuple(expect or ()), trust, watch, deep
     )
     sweep = sweeper(session, targets or [], how)
     reports = Reports(session, junit=junit, textfile=textfile, is_github=github)
@@ -113,6 +114,10 @@ def health(
     _refuse_without("--wait", gated)
     results = sweep(None)
     reports.write(results)
+    if status_of(results):
+        from mgov.cli.causes import tell_causes
+
+        tell_causes(session, results)
     view = health_view(results, session.clock.now(), _history_of(session))
     return view._replace(status=status_of(results), summary=counted(results))
 

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 
 class How(NamedTuple):
-    """How to look: `timeout_s` instead of each check's own, what bare URLs are held to, and whom TLS trusts."""
+    """How to look: `timeout_s` instead of each check's own, what bare URLs are held to, and whom TLS trusts.
+
+    `is_deep` adds what the named services need; a watch has thresholds.
+    """
 
     timeout_s: float | None = None
     concurrency: int | None = None
     expect: tuple[str, ...] = ()
     trust: Trust | None = None
     is_watch: bool = False
+    is_deep: bool = False
 
 
 def sweeper(session: Session, targets: Sequence[str], how: How) -> Callable[[float | None], list[Checked]]:
@@ -44,9 +48,9 @@ def sweeper(session: Session, targets: Sequence[str], how: How) -> Callable[[flo
         if names or not urls:
             from mgov.governance.monitor import ONE_SHOT, WATCHING
 
-            monitor = session.platform().monitor
-            results += monitor.sweep(
-                names,
+            platform = session.platform()
+            results += platform.monitor.sweep(
+                platform.registry.with_needs(names) if how.is_deep and names else names,
                 timeout_s=how.timeout_s,
                 most_s=most_s,
                 concurrency=how.concurrency,

@@ -58,6 +58,8 @@ class AsyncRegistry(_InThread[Registry]):
     show = _in_thread(Registry.show)
     instance = _in_thread(Registry.instance)
     dependents = _in_thread(Registry.dependents)
+    graph = _in_thread(Registry.graph)
+    with_needs = _in_thread(Registry.with_needs)
     maintenances = _in_thread(Registry.maintenances)
     statistics = _in_thread(Registry.statistics)
 
