@@ -20,23 +20,37 @@ words = st.sampled_from(
     ["orders", "dead", "worker", "two", "beaten", "empty", "nobody", "ordrs", "broken", "Orders", "", "w1", "x", "a/b",
      "-", "--"]
 )  # fmt: skip
-options = st.sampled_from(
-    [("-o", "url"), ("-o", "hostport"), ("-o", "json"), ("-o", "env"), ("-o", "bad"), ("--output", "url"),
-     ("--output=url",), ("-ourl",), ("-o",), ("-q",), ("--quiet",), ("-qo", "url"), ("-S", "{store}"),
-     ("--store", "{store}"), ("--store={store}",), ("-S", "{store}/nothing"), ("-S", "nothing"), ("-S", ""), ("-S",),
-     ("--no-check",), ("--nonsense",), ("-v",), ("--yes",), ("--status", "fine"), ("-h",), ("--help",),
-     ("--columns", "id"), ("--deadline", "soon"), ("--color", "never"), ("--output", "-q"), ("-S", "-q")]
-)  # fmt: skip
+OPTIONS = [
+    ("-o", "url"), ("-o", "hostport"), ("-o", "json"), ("-o", "env"), ("-o", "bad"), ("--output", "url"),
+    ("--output=url",), ("-ourl",), ("-o",), ("-q",), ("--quiet",), ("-qo", "url"), ("-S", "{store}"),
+    ("--store", "{store}"), ("--store={store}",), ("-S", "{store}/nothing"), ("-S", "nothing"), ("-S", ""), ("-S",),
+    ("--no-check",), ("--nonsense",), ("-v",), ("--yes",), ("--status", "fine"), ("-h",), ("--help",),
+    ("--columns", "id"), ("--deadline", "soon"), ("--color", "never"), ("--output", "-q"), ("-S", "-q"),
+]  # fmt: skip
+options = st.sampled_from(OPTIONS)
 environments = st.dictionaries(
     st.sampled_from(("MGOV_STORE", "MGOV_OUTPUT", "MGOV_QUIET", "MGOV_DEADLINE", "MGOV_COLOR", "MGOV_YES")),
     st.sampled_from(("{store}", "url", "hostport", "json", "name", "bad", "1", "10s", "")),
     max_size=2,
 )
-lines = st.tuples(
+
+
+def _argv(verb, groups):
+    return [verb, *(arg for group in groups for arg in group)]
+
+
+# lines that are nearly those of the lane: its words and options in any order, and one thing more or none
+near = st.tuples(
+    st.sampled_from([("discover", [("-o", "url")]), ("heartbeat", [])]),
+    st.sampled_from(["orders", "worker", "beaten", "dead", "two", "nobody"]).map(lambda word: (word,)) | st.just(()),
+    st.none() | options | words.map(lambda word: (word,)),
+).flatmap(lambda p: st.permutations([*p[0][1], p[1], p[2] or ()]).map(lambda groups: _argv(p[0][0], groups)))
+wild = st.tuples(
     st.lists(options, max_size=1),
-    st.sampled_from(["discover", "discover", "heartbeat"]),
+    st.sampled_from(["discover", "heartbeat"]),
     st.lists(options | words.map(lambda word: (word,)), max_size=4),
-).map(lambda parts: [arg for group in parts[0] for arg in group] + [parts[1]] + [a for g in parts[2] for a in g])
+).map(lambda p: [arg for group in p[0] for arg in group] + _argv(p[1], p[2]))
+lines = near | near | near | wild
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +88,7 @@ def both(run, argv, env):
         tree.HOT.update(kept)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(line=lines, env=environments, is_placed=st.integers(0, 3))
 def test_both_lanes_give_the_same_output_errors_and_status(run, store, line, env, is_placed):
     argv = [arg.replace("{store}", store) for arg in line]
@@ -82,6 +96,24 @@ def test_both_lanes_give_the_same_output_errors_and_status(run, store, line, env
     if is_placed:
         told.setdefault("MGOV_STORE", store)
     hot, full = both(run, argv, told)
+    assert hot == full
+
+
+@pytest.mark.parametrize("line", [["discover", "orders", "-o", "url"], ["heartbeat", "worker"]], ids=" ".join)
+@pytest.mark.parametrize("option", OPTIONS, ids=" ".join)
+def test_both_lanes_agree_on_each_option_before_and_after_the_words(run, store, line, option):
+    told = [arg.replace("{store}", store) for arg in option]
+    for argv in ([*line, *told], [line[0], *told, *line[1:]]):
+        hot, full = both(run, argv, {"MGOV_STORE": store})
+        assert hot == full
+
+
+@pytest.mark.parametrize("variable", ["MGOV_OUTPUT", "MGOV_QUIET", "MGOV_DEADLINE", "MGOV_COLOR", "MGOV_YES"])
+@pytest.mark.parametrize("value", ["url", "json", "bad", "1", "10s"])
+@pytest.mark.parametrize("line", [["discover", "dead"], ["discover", "orders", "-o", "url"], ["heartbeat", "worker"]],
+                         ids=" ".join)  # fmt: skip
+def test_both_lanes_agree_on_each_variable(run, store, line, variable, value):
+    hot, full = both(run, line, {"MGOV_STORE": store, variable: value})
     assert hot == full
 
 
