@@ -122,7 +122,9 @@ def test_every_call_of_every_operation_may_fail_with_every_fault(
     assert loop(template, tmp_path, name, fault) > 20
 
 
-@pytest.mark.parametrize("fault", [*FAULTS, SHORT_WRITE])
+@pytest.mark.parametrize(
+    "fault", ["ENOSPC", *(pytest.param(f, marks=pytest.mark.slow) for f in (*FAULTS, SHORT_WRITE) if f != "ENOSPC")]
+)
 def test_init_that_fails_at_any_call_works_when_repeated(tmp_path: Path, fault: str) -> None:
     place = tmp_path / "store"
     at, was_hit = 0, True

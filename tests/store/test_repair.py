@@ -139,7 +139,7 @@ def die_at(place: Path, call: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
-@pytest.mark.parametrize("step", [pytest.param(3, marks=pytest.mark.slow), 67])
+@pytest.mark.parametrize("step", [pytest.param(3, marks=pytest.mark.slow), 97])
 def test_a_repair_killed_at_any_call_is_completed_by_the_next(tmp_path: Path, step: int) -> None:
     """Row 4: and the good services can be read at every point."""
     template = damaged(tmp_path / "template")
