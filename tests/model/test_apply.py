@@ -2,7 +2,6 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import instances, services
 
 from mgov.model.apply import CHANGED, CREATED, PRUNED, UNCHANGED, plan
 from mgov.model.instance import Instance, Maintenance, default_check
@@ -10,6 +9,9 @@ from mgov.model.manifest import Entry
 from mgov.model.service import Service
 
 NAMES = st.sampled_from(("a", "b", "c"))
+OWNED = st.builds(Service, NAMES, owner=st.sampled_from(("shop", "ops")))
+RUNNING = st.builds(Instance, st.just("a"), st.sampled_from(("i", "j", "k")), st.just("h"), st.integers(1, 2),
+                    weight=st.integers(1, 2))  # fmt: skip
 ORIGINS = st.sampled_from(("manifest:one", "manifest:two", "register"))
 
 
@@ -17,13 +19,13 @@ ORIGINS = st.sampled_from(("manifest:one", "manifest:two", "register"))
 def fleets(draw):
     """A manifest over three names, and a fleet that somebody else and it may have made."""
 
-    def pairs(origin):
-        return draw(st.lists(st.tuples(services(NAMES), st.lists(instances(origin=origin), max_size=2)), max_size=3,
+    def pairs():
+        return draw(st.lists(st.tuples(OWNED, st.lists(RUNNING, max_size=2)), max_size=3,
                              unique_by=lambda pair: pair[0].name))
 
-    wanted = [Entry(s, tuple({i.id: i._replace(service=s.name) for i in own}.values())) for s, own in pairs("")]
+    wanted = [Entry(s, tuple({i.id: i._replace(service=s.name, origin="") for i in own}.values())) for s, own in pairs()]
     known, running = {}, {}
-    for service, own in pairs("register"):
+    for service, own in pairs():
         known[service.name] = service._replace(origin=draw(ORIGINS))
         for instance in own:
             running[service.name, instance.id] = instance._replace(service=service.name, origin=draw(ORIGINS))
