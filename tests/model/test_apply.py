@@ -23,7 +23,10 @@ def fleets(draw):
         return draw(st.lists(st.tuples(OWNED, st.lists(RUNNING, max_size=2)), max_size=3,
                              unique_by=lambda pair: pair[0].name))
 
-    wanted = [Entry(s, tuple({i.id: i._replace(service=s.name, origin="") for i in own}.values())) for s, own in pairs()]
+    wanted = []
+    for service, own in pairs():
+        named = {instance.id: instance._replace(service=service.name, origin="") for instance in own}
+        wanted.append(Entry(service, tuple(named.values())))
     known, running = {}, {}
     for service, own in pairs():
         known[service.name] = service._replace(origin=draw(ORIGINS))
