@@ -1,0 +1,174 @@
+"""health as CI stands on it: gates, reports, expectations, causes; and what show says of the past."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+from loopback import Loopback
+
+DEAD = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def server():
+    with Loopback() as running:
+        yield running
+
+
+@pytest.fixture
+def mgov(run, tmp_path):
+    """Run a command on a fresh store."""
+    store = str(tmp_path / "store")
+    assert run("init", store).code == 0
+    return lambda *argv, **options: run("-S", store, *argv, **options)
+
+
+def test_a_gate_of_bare_urls_needs_no_store_and_returns_the_commands_status(run, server, capfd):
+    result = run("health", server.url, "--wait", "5s", "--", "sh", "-c", "echo ran; exit 3")
+    assert (result.code, result.out, result.err) == (3, "", "child exited 3\n")
+    assert capfd.readouterr().out == "ran\n"
+
+
+def test_a_gate_that_runs_out_of_time_names_every_target_in_the_way_and_runs_nothing(run, server, capfd):
+    result = run("health", server.url, DEAD, "--wait", "300ms", "--", "echo", "never")
+    assert (result.code, result.out) == (5, "")
+    warning, error = result.err.splitlines()
+    assert warning == f"warning: {DEAD}/ is unhealthy: connection refused"
+    assert error.startswith("mgov: after 300ms and ")
+    assert error.endswith(" looks: 1 of 2 healthy, 2 needed")
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("options", "code"), [
+    (("--any",), 0), (("--min-healthy", "1"), 0), (("--min-healthy", "50%"), 0), (("--min-healthy", "2"), 5),
+    (("--fail-fast", "2"), 1), (("--for", "gone"), 5),
+])
+def test_what_is_enough_can_be_said(run, server, options, code):
+    assert run("health", server.url, DEAD, "--wait", "300ms", *options).code == code
+
+
+def test_a_gate_waits_for_what_is_gone(run):
+    assert run("health", DEAD, "--wait", "1s", "--for", "gone").code == 0
+
+
+@pytest.mark.parametrize(("argv", "message"), [
+    (("--any",), "--any goes with --wait"),
+    (("--stable", "1s"), "--stable goes with --wait"),
+    (("--until-change",), "--until-change goes with --watch"),
+    (("--watch", "--wait", "1s"), "--watch goes with neither --wait nor a command behind --"),
+    (("--wait", "1s", "--any", "--min-healthy", "2"), "--any and --min-healthy say two different things"),
+    (("--wait", "1s", "--for", "up"), "--for takes healthy, degraded or gone, not 'up'"),
+    (("--expect", "stat=1"), "expectation 'stat=1', column 1: 'stat' is nothing that can be expected"),
+    (("--key", "k.pem"), "--key goes with --cert"),
+])
+def test_what_does_not_fit_together_is_refused_before_anything_is_probed(run, server, argv, message):
+    result = run("health", server.url, *argv)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.splitlines()[0] == f"mgov: {message}"
+    assert server.seen == 0
+
+
+@pytest.mark.parametrize(("command", "code"), [(("/nowhere/at-all",), 127), (("/",), 126)])
+def test_a_command_that_cannot_start_has_the_shells_status(run, server, command, code):
+    result = run("health", server.url, "--wait", "1s", "--", *command)
+    assert result.code == code
+    assert len(result.err.splitlines()) == 1
+
+
+def test_bare_urls_are_held_to_expectations(run, server):
+    assert run("health", server.url, "--expect", "status=200").code == 0
+    result = run("health", server.url, "--expect", "status=404", "-o", "json")
+    assert result.code == 1
+    (found,) = json.loads(result.out)
+    assert found["reason"] == "expected status=404, observed 200 OK"
+    assert found["evidence"]["expectations"][0]["is_met"] is False
+
+
+def test_a_registered_expectation_is_kept_exported_and_judged(mgov, server):
+    assert mgov("register", "orders", server.url, "--health", "/", "--check-expect", "status=200",
+                "--check-expect", "header:X-None=1?").code == 0
+    result = mgov("health")
+    assert result.code == 0
+    assert result.out.split("\t")[2] == "degraded"
+    exported = mgov("export").out
+    assert 'expect = [\n  "status=200",\n  "header:X-None=1?",\n]' in exported
+    assert mgov("apply", "-f", "-", input=exported).err == "2 unchanged\n"
+
+
+def test_a_bad_expectation_is_refused_when_it_is_registered_with_its_column(mgov, server):
+    result = mgov("register", "orders", server.url, "--check-expect", "status<>3")
+    assert result.code == 2
+    assert "column 8" in result.err.splitlines()[0]
+    assert mgov("services").out == ""
+
+
+def test_reports_are_written_beside_the_answer(mgov, server, tmp_path):
+    mgov("register", "orders", server.url, "--health", "/")
+    mgov("register", "users", DEAD)
+    junit, prom, summary = tmp_path / "j.xml", tmp_path / "m.prom", tmp_path / "summary.md"
+    summary.write_text("before\n")
+    result = mgov("health", "--junit", str(junit), "--textfile", str(prom),
+                  env={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)})
+    assert result.code == 1
+    root = ET.parse(junit).getroot()
+    assert (root.get("tests"), root.get("failures")) == ("2", "1")
+    assert 'mgov_instance_up{service="users",instance_id="127.0.0.1-9"} 0' in prom.read_text()
+    assert summary.read_text().startswith("before\n### mgov health\n\n1 of 2 healthy\n")
+    assert result.err.startswith("::error title=users/127.0.0.1-9%3A unhealthy::connection refused")
+
+
+def test_a_report_that_cannot_be_written_is_74(mgov, server):
+    mgov("register", "orders", server.url, "--health", "/")
+    result = mgov("health", "--junit", "/nowhere/j.xml")
+    assert result.code == 74
+    assert result.err.splitlines()[0] == "mgov: /nowhere/j.xml could not be written: no such file or directory"
+
+
+def test_the_root_of_a_failing_sweep_is_named_first(mgov):
+    mgov("register", "db", DEAD)
+    mgov("register", "orders", "http://127.0.0.1:7", "--depends-on", "db")
+    mgov("register", "web", "--depends-on", "orders")
+    result = mgov("health", "--deep", "orders")
+    assert [line.split("\t")[0] for line in result.out.splitlines()] == ["db", "orders"]
+    assert result.err.splitlines() == [
+        "db fails first: connection refused",
+        "  because of it: orders",
+        "  would suffer: web",
+        "0 of 2 healthy; 2 unhealthy",
+    ]
+
+
+def test_when_nothing_at_all_answers_the_prober_is_suspected(run):
+    result = run("health", DEAD, "http://127.0.0.2:9", "http://127.0.0.3:9")
+    assert result.err.splitlines()[0] == (
+        "warning: none of 3 targets on 3 hosts could be reached: is the network of this machine at fault?")
+
+
+def test_a_watch_ends_at_the_first_change_and_runs_the_command_for_it(mgov_process, mgov, server, tmp_path):
+    mgov("register", "orders", server.url, "--health", "/")
+    told = tmp_path / "told"
+    process = mgov_process(
+        "-S", str(tmp_path / "store"), "health", "--watch", "--interval", "100ms", "--until-change",
+        "--on-change", f"sh -c 'echo $MGOV_TARGET $MGOV_BEFORE $MGOV_STATUS >{told}'",
+    )
+    assert "healthy" in process.stdout.readline()
+    server.status = 500
+    out, err = process.communicate(timeout=20)
+    # three looks in a row are needed before a watched status gets worse
+    assert out.split("\t")[1:4] == [f"orders/{server.id}", "healthy", "unhealthy"]
+    assert (process.returncode, err) == (1, "")
+    assert told.read_text() == f"orders/{server.id} healthy unhealthy\n"
+
+
+def test_show_and_wide_tell_the_past(mgov, server):
+    mgov("register", "orders", server.url, "--health", "/")
+    mgov("health")
+    assert "; 100 % up in 24h, p95 " in mgov("show", "orders").out
+    rows = dict(line.split("\t") for line in mgov("show", "orders", server.id).out.splitlines())
+    assert rows["up"] == "100 % in 1h, 100 % in 24h, 100 % in 7d"
+    assert rows["last results"] == "█"
+    history = json.loads(mgov("show", "orders", server.id, "-o", "json").out)["history"]
+    assert (history["up_24h"], len(history["samples"]), history["transitions"][0]["status"]) == (1.0, 1, "healthy")
+    wide = mgov("health", "-o", "wide").out.splitlines()
+    assert wide[0].split("  ")[-1].strip() == "LAST RESULTS"
+    assert wide[1].rstrip().endswith("█")

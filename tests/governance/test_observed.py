@@ -1,0 +1,81 @@
+"""What sweeps leave behind: thresholds, the past of an instance, and who may run what."""
+
+import pytest
+
+from mgov.governance.observed import Thresholds
+from mgov.model.registration import Registration
+
+THREE = Thresholds(rise=2, fall=3)
+
+
+@pytest.fixture
+def orders(platform, server):
+    platform.registry.register("orders", server.url, fields=Registration(health="/"))
+    return server
+
+
+def look(platform, clock, thresholds, *, after=61.0):
+    clock.advance(after)
+    (result,) = platform.monitor.sweep(["orders"], thresholds=thresholds)
+    return result.health.status
+
+
+def test_a_status_gets_worse_only_after_fall_and_better_after_rise_looks_in_a_row(platform, clock, orders):
+    assert look(platform, clock, THREE) == "healthy"
+    orders.status = 500
+    assert [look(platform, clock, THREE) for _ in range(2)] == ["healthy", "healthy"]
+    orders.status = 200
+    assert look(platform, clock, THREE) == "healthy"
+    # the count begins again after a good look
+    orders.status = 500
+    assert [look(platform, clock, THREE) for _ in range(3)] == ["healthy", "healthy", "unhealthy"]
+    orders.status = 200
+    assert [look(platform, clock, THREE) for _ in range(2)] == ["unhealthy", "healthy"]
+
+
+def test_one_shot_believes_what_it_sees(platform, clock, orders):
+    assert look(platform, clock, Thresholds()) == "healthy"
+    orders.status = 500
+    assert look(platform, clock, Thresholds()) == "unhealthy"
+
+
+def test_the_reason_says_how_many_more_looks_it_takes(platform, clock, orders):
+    look(platform, clock, THREE)
+    orders.status = 500
+    look(platform, clock, THREE)
+    (member,) = platform.discovery.members("orders", probe=False)
+    assert member.health.reason == (
+        "healthy until 3 in a row say unhealthy (1 so far: HTTP 500 Internal Server Error)")
+
+
+def test_the_past_keeps_samples_transitions_and_hours(platform, clock, orders):
+    for status in (200, 200, 500, 200):
+        orders.status = status
+        look(platform, clock, Thresholds())
+    look(platform, clock, Thresholds(), after=3600.0)
+    past = platform.past("orders")[orders.id]
+    statuses = ["healthy", "healthy", "unhealthy", "healthy", "healthy"]
+    assert [sample.status for sample in past.recent.samples] == statuses
+    assert [t.after for t in past.recent.transitions] == ["healthy", "unhealthy", "healthy"]
+    assert sum(hour.total for hour in past.hours) == 4
+    assert sum(hour.up for hour in past.hours) == 3
+
+
+def test_a_deregistered_instance_leaves_no_past(platform, clock, orders):
+    look(platform, clock, Thresholds())
+    platform.registry.deregister("orders", orders.id)
+    assert platform.past("orders") == {}
+
+
+def test_a_command_of_a_store_runs_only_where_it_is_trusted(platform, clock, tmp_path, monkeypatch):
+    touched = tmp_path / "ran"
+    command = Registration(id="o-1", ttl_s=60.0, health=f"command:touch {touched}")
+    platform.registry.register("orders", fields=command)
+    platform.registry.heartbeat("orders")
+    (result,) = platform.monitor.sweep(["orders"])
+    assert (result.is_local, result.health.reason) == (True, "its command may not run here: mgov trust")
+    assert not touched.exists()
+    monkeypatch.setenv("MGOV_TRUST", platform.store.id)
+    (result,) = platform.monitor.sweep(["orders"])
+    assert (result.health.status, result.health.reason) == ("healthy", "exit 0")
+    assert touched.exists()
