@@ -70,7 +70,7 @@ _mgov_shape() {
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         ;;
     'health')
-        options='--timeout --concurrency --expect --watch --interval --count --until-change --on-change --wait --for --min-healthy --any --fail-fast --stable --allow-missing --junit --textfile --github --insecure --cacert --cert --key -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        options='--deep --timeout --concurrency --expect --watch --interval --count --until-change --on-change --wait --for --min-healthy --any --fail-fast --stable --allow-missing --junit --textfile --github --insecure --cacert --cert --key -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--timeout= --concurrency= --expect= --interval= --count= --on-change= --wait= --for=healthy,degraded,gone --min-healthy= --fail-fast= --stable= --junit=@files --textfile=@files --cacert=@files --cert=@files --key=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@services...'
         ;;

@@ -289,6 +289,7 @@ complete -c mgov -n '__mgov_at \'stats\'' -s y -l yes -d 'Do not ask before a de
 complete -c mgov -n '__mgov_at \'stats\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
 complete -c mgov -n '__mgov_at \'stats\'' -s h -l help -d 'Show this help'
 complete -c mgov -n '__mgov_at \'health\' 0...' -a '(__mgov_services)'
+complete -c mgov -n '__mgov_at \'health\'' -l deep -d 'Also look at all that the named services need'
 complete -c mgov -n '__mgov_at \'health\'' -l timeout -r -d 'How long one probe may take [its check\'s]'
 complete -c mgov -n '__mgov_at \'health\'' -l concurrency -r -d 'Probes at once, at most'
 complete -c mgov -n '__mgov_at \'health\'' -l expect -r -d 'What bare URLs must answer, such as status=200'

@@ -130,16 +130,39 @@ def deregister(
     return outcomes_view(outcomes, summary="nothing was removed (--dry-run)" if dry_run else "")
 
 
-@command("mgov heartbeat worker worker-1", "mgov heartbeat worker --status degraded --note 'queue is long'")
+@command(
+    "mgov heartbeat worker worker-1",
+    "mgov heartbeat worker --status degraded --note 'queue is long'",
+    "mgov heartbeat backup -- /usr/local/bin/backup",
+    takes_child=True,
+)
 def heartbeat(
     ctx: Context,
     name: Name,
     instance: Annotated[_Text, typer.Argument(metavar="INSTANCE", help="The one [the only one with a TTL]")] = None,
     status: Annotated[str, typer.Option(metavar="STATUS", help="healthy, degraded or unhealthy")] = "healthy",
     note: Annotated[str, typer.Option(metavar="TEXT", help="Why")] = "",
-) -> None:
-    """Record that an instance with a TTL is alive. Says nothing when all is well."""
-    ctx.obj.platform().registry.heartbeat(name, instance, status=status, note=note)
+) -> int | None:
+    """Record that an instance with a TTL is alive. Says nothing when all is well.
+
+    With a command behind --, run it first: healthy when it ends with 0, else unhealthy; its status is returned.
+    """
+    session = ctx.obj
+    registry = session.platform().registry
+    if not session.has_child:
+        registry.heartbeat(name, instance, status=status, note=note)
+        return None
+    from mgov.cli.child import run_child
+    from mgov.model.health import HEALTHY, UNHEALTHY
+
+    if status != HEALTHY or note:
+        raise UsageError("the command says how it is: --status and --note go without one")
+    beating = registry.beating(name, instance)
+    ended = run_child(session)
+    registry.heartbeat(
+        name, beating, status=UNHEALTHY if ended else HEALTHY, note=f"ended with {ended}" if ended else ""
+    )
+    return ended
 
 
 def pairs(items: list[str], flag: str) -> dict[str, str]:

@@ -61,18 +61,19 @@ def _rows(details: Details, pasts: Mapping[str, Past], now: float) -> list[tuple
         rows.append(("schema", ", ".join(properties if isinstance(properties, dict) else service.schema)))
     if details.maintenance is not None and details.maintenance.is_active(now):
         rows.append(("maintenance", details.maintenance.reason or "no reason given"))
-    rows += [("instance", _member_line(member, pasts.get(member.instance.id), now)) for member in details.members]
+    for member in details.members:
+        rows.append(("instance", _member_line(member, now)))
+        if known := past_text(pasts.get(member.instance.id), now):
+            rows.append(("past", f"{member.instance.id}  {known}"))
     rows.append(("revision", details.revision or "none: only instances are registered"))
     return rows
 
 
-def _member_line(member: Member, past: Past | None, now: float) -> str:
+def _member_line(member: Member, now: float) -> str:
     health = member.health
-    known = past_text(past, now)
-    history = f"; {known}" if known else ""
     seen = f", {format_age(now - health.checked_at)} ago" if health.checked_at is not None else ""
     reason = f" ({health.reason})" if health.reason else ""
-    return f"{member.instance.id}  {member.instance.url or 'no address'}  {status_text(health)}{reason}{seen}{history}"
+    return f"{member.instance.id}  {member.instance.url or 'no address'}  {status_text(health)}{reason}{seen}"
 
 
 def _member_rows(member: Member, now: float) -> list[tuple[str, str]]:

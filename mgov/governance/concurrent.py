@@ -50,6 +50,7 @@ class AsyncRegistry(_InThread[Registry]):
     deregister = _in_thread(Registry.deregister)
     deregister_all = _in_thread(Registry.deregister_all)
     heartbeat = _in_thread(Registry.heartbeat)
+    beating = _in_thread(Registry.beating)
     maintain = _in_thread(Registry.maintain)
     end_maintenance = _in_thread(Registry.end_maintenance)
     prune = _in_thread(Registry.prune)

@@ -26,7 +26,7 @@ def beat(
     """
     if status not in WORDS:
         raise UsageError(f"a heartbeat says {', '.join(WORDS[:-1])} or {WORDS[-1]}, not {status[:40]!r}")
-    target = _target(store, name, instance_id)
+    target = target_of(store, name, instance_id)
     value: dict[str, Any] = {"at": clock.now(), "status": status}
     if note:
         value["note"] = note
@@ -34,7 +34,8 @@ def beat(
     return target.id
 
 
-def _target(store: "Store", name: str, instance_id: "str | None") -> "Instance":
+def target_of(store: "Store", name: str, instance_id: "str | None") -> "Instance":
+    """The instance that a beat is meant for; raises as `beat`."""
     check_name(name)
     found = [from_value(name, d.key.rpartition("/")[2], d.value) for d in store.scan(f"instance/{name}/")]
     if instance_id is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgov.errors import Conflict, NotFound, StoreDamaged, UsageError
 from mgov.governance.fleet import Member, all_members, instance_hint, members_of, suggest_service
-from mgov.governance.heartbeats import beat
+from mgov.governance.heartbeats import beat, target_of
 from mgov.governance.leaving import Pruned, prune, remove_instance, remove_service
 from mgov.governance.outcomes import CHANGED, CREATED, UNCHANGED, Outcome
 from mgov.model.health import HEALTHY, STATUSES, UNHEALTHY
@@ -108,6 +108,10 @@ class Registry:
         NotFound for an unknown one, UsageError where no TTL was registered or several instances could be meant.
         """
         return beat(self._store, self._clock, name, instance, status=status, note=note)
+
+    def beating(self, name: str, instance: str | None = None) -> str:
+        """The id of the instance that a beat would be for; raises as `heartbeat`."""
+        return target_of(self._store, name, instance).id
 
     def maintain(
         self, name: str, instance: str | None = None, *, until: float | None = None, reason: str = ""

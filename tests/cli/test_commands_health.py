@@ -163,7 +163,7 @@ def test_a_watch_ends_at_the_first_change_and_runs_the_command_for_it(mgov_proce
 def test_show_and_wide_tell_the_past(mgov, server):
     mgov("register", "orders", server.url, "--health", "/")
     mgov("health")
-    assert "; 100 % up in 24h, p95 " in mgov("show", "orders").out
+    assert f"past\t{server.id}  100 % up in 24h, p95 " in mgov("show", "orders").out
     rows = dict(line.split("\t") for line in mgov("show", "orders", server.id).out.splitlines())
     assert rows["up"] == "100 % in 1h, 100 % in 24h, 100 % in 7d"
     assert rows["last results"] == "█"
@@ -172,3 +172,17 @@ def test_show_and_wide_tell_the_past(mgov, server):
     wide = mgov("health", "-o", "wide").out.splitlines()
     assert wide[0].split("  ")[-1].strip() == "LAST RESULTS"
     assert wide[1].rstrip().endswith("█")
+
+
+@pytest.mark.parametrize(("command", "code", "status"), [("exit 0", 0, "healthy"), ("exit 7", 7, "unhealthy")])
+def test_the_outcome_of_a_command_is_the_heartbeat(mgov, command, code, status):
+    mgov("register", "backup", "--id", "b-1", "--ttl", "1h")
+    assert mgov("heartbeat", "backup", "--", "sh", "-c", command) == (code, "", f"child exited {code}\n")
+    (instance,) = json.loads(mgov("instances", "-o", "json").out)
+    assert (instance["status"], instance["reason"]) == (status, f"ended with {code}" if code else "")
+
+
+def test_a_command_for_an_unknown_instance_is_not_run(mgov, tmp_path):
+    touched = tmp_path / "ran"
+    assert mgov("heartbeat", "backup", "--", "touch", str(touched)).code == 3
+    assert not touched.exists()
