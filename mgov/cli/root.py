@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -150,6 +150,8 @@ def build(name: str) -> Command | Group | None:
     if not entry[1]:
         return _group(name, entry[3])
     function: Any = tree.load(entry[1])
+    # typer evaluates annotations that are text twice over: for many options that is half of a build's time.
+    function.__annotations__ = get_type_hints(function, include_extras=True)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(name.rpartition(" ")[2], cls=Command, add_help_option=False)(function)
     made = typer.main.get_command(app)

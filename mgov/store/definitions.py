@@ -5,6 +5,10 @@ Whether a file that does not carry mgov's intact last line is a hand edit or dam
 - it parses and every key is known: a hand edit, respected, whatever its last line says;
 - it is the beginning of the last good copy: it was cut off, which no editor does;
 - anything else: the last good copy stays in force, and the file's fault is named with line and column.
+
+Loading a TOML parser takes longer than the rest of a read, so a definition that was read alone leaves its table in
+`cache/definitions/`, beside the text it came from. It counts only for exactly that text, and is checked like one that
+was parsed just now; it can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -17,9 +21,9 @@ from mgov.formats.malformed import Malformed
 from mgov.model.service import parse_service
 from mgov.store import history
 from mgov.store.base import Document
-from mgov.store.codec import end_toml, etag, read_end, strip_end
-from mgov.store.folder import read_file
-from mgov.store.layout import place_of
+from mgov.store.codec import encode_json, end_toml, etag, read_end, seal, strip_end, unseal
+from mgov.store.folder import close, drop_temp, open_folder, read_file, replace, write_temp
+from mgov.store.layout import CACHE, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from mgov.store.root import Root
 
 MAX_BYTES = 1024 * 1024
+_PARSED = f"{CACHE}/definitions"
 
 
 def parse(name: str, data: bytes, path: str) -> Value:
@@ -37,6 +42,10 @@ def parse(name: str, data: bytes, path: str) -> Value:
         table = toml.parse(data, max_bytes=MAX_BYTES)
     except Malformed as error:
         raise StoreDamaged(error.at(path), hint=f"mend {path}, or: mgov store repair") from None
+    return _checked(name, table, path)
+
+
+def _checked(name: str, table: dict[str, Any], path: str) -> Value:
     if table.get("name", name) != name:
         raise StoreDamaged(
             f"{path} holds the service {table['name']!r:.80}, its file name says {name!r}",
@@ -96,20 +105,59 @@ def check_whole(root: Root, place: Place, data: bytes) -> None:
         )
 
 
-def read(root: Root, name: str, data: bytes) -> Document:
-    """The document in a definition's bytes; raise StoreDamaged."""
+def read(root: Root, name: str, data: bytes, *, keep: bool = False) -> Document:
+    """The document in a definition's bytes; raise StoreDamaged. `keep` spares the next reader the parsing."""
     key = f"service/{name}"
     place = place_of(key)
     if not data.strip(b"\0"):
         raise StoreDamaged(f"{place.path} is empty", hint="mgov store repair")
     check_whole(root, place, data)
-    return Document(key, parse(name, data, place.path), token(root, place, data))
+    table = _parsed_before(root, name, data)
+    value = _checked(name, table, place.path) if table is not None else parse(name, data, place.path)
+    if keep and table is None:
+        _keep_parsed(root, name, data, value)
+    return Document(key, value, token(root, place, data))
 
 
-def read_or_held(root: Root, name: str, data: bytes, warn: Callable[[str], None]) -> Document:
+def _parsed_before(root: Root, name: str, data: bytes) -> dict[str, Any] | None:
+    try:
+        kept = read_file(root, _PARSED, f"{name}.json")
+        fields = unseal(kept) if kept else {}
+        return fields["table"] if fields and fields["text"].encode() == data else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _keep_parsed(root: Root, name: str, data: bytes, value: Value) -> None:
+    try:
+        fields = f'"text":{encode_json(data.decode())},"table":{encode_json(value)}'
+    except (ValueError, TypeError):
+        return                                  # TOML knows infinities and times, JSON does not
+    save_cached(root, _PARSED, f"{name}.json", fields)
+
+
+def save_cached(root: Root, folder: str, name: str, fields: str) -> None:
+    """Write one sealed file of the cache; nothing happens where this user may not write, or the disk is full."""
+    try:
+        parent = open_folder(root, folder, create=True)
+    except OSError:
+        return
+    try:
+        # Readers hold no lock: two that save at once may mix their temp file, and its checksum then says so.
+        write_temp(root, parent, name, seal(fields), is_durable=False)
+        replace(parent, name)
+    except OSError:
+        drop_temp(parent, name)
+    finally:
+        close(parent)
+
+
+def read_or_held(
+    root: Root, name: str, data: bytes, warn: Callable[[str], None], *, keep: bool = False
+) -> Document:
     """As `read`; on damage the last good copy, marked as held, with a warning, or StoreDamaged where there is none."""
     try:
-        return read(root, name, data)
+        return read(root, name, data, keep=keep)
     except StoreDamaged as error:
         key = f"service/{name}"
         good = history.last_good(root, place_of(key))

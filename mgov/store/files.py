@@ -82,7 +82,7 @@ class FilesStore:
         if place.is_toml:
             from mgov.store import definitions
 
-            return definitions.read_or_held(self.root, place.name[:-5], data, self.warn)
+            return definitions.read_or_held(self.root, place.name[:-5], data, self.warn, keep=True)
         try:
             entry = unpack(data, place.path).get(key)
         except StoreDamaged as error:

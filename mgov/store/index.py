@@ -14,8 +14,8 @@ from mgov.errors import StoreError
 from mgov.model.names import is_name
 from mgov.store import definitions
 from mgov.store.base import Document
-from mgov.store.codec import encode_json, seal, unseal
-from mgov.store.folder import close, drop_temp, open_folder, read_file, replace, stats_in, write_temp
+from mgov.store.codec import encode_json, unseal
+from mgov.store.folder import read_file, stats_in
 from mgov.store.layout import CACHE, SERVICES, place_of
 from mgov.store.root import translate
 from mgov.store.vanished import warn_of_lost
@@ -56,7 +56,7 @@ def scan(store: FilesStore) -> Iterator[Document]:
         if not document.is_held and "~" not in document.revision and now_ns - info.st_ctime_ns > SETTLED_NS:
             kept[name] = [*mark, document.revision, document.value]
     if kept != cached:
-        _save(store, kept)
+        definitions.save_cached(store.root, CACHE, NAME, f'"services":{encode_json(kept)}')
     yield from documents
 
 
@@ -79,18 +79,3 @@ def _load(store: FilesStore) -> dict[str, Entry]:
         return unseal(data)["services"] if data else {}
     except (OSError, ValueError, KeyError):
         return {}
-
-
-def _save(store: FilesStore, kept: dict[str, Entry]) -> None:
-    try:
-        parent = open_folder(store.root, CACHE, create=True)
-    except OSError:
-        return
-    try:
-        # Readers hold no lock: two that save at once may mix their temp file, and its checksum then says so.
-        write_temp(store.root, parent, NAME, seal(f'"services":{encode_json(kept)}'), is_durable=False)
-        replace(parent, NAME)
-    except OSError:
-        drop_temp(parent, NAME)
-    finally:
-        close(parent)

@@ -10,6 +10,7 @@ from storekit import names_below, open_files, put
 
 import mgov.store.commit
 from mgov.errors import Conflict, NotFound, StoreDamaged, StoreError
+from mgov.formats import toml
 from mgov.store.base import revision_order
 from mgov.store.files import FilesStore
 from mgov.store.repair import accept, check
@@ -262,3 +263,32 @@ def test_a_damaged_cache_is_ignored(place: Path, text: str) -> None:
     (place / "cache" / "services.json").write_text(text)
     assert len(list(open_files(place).scan("service/"))) == 3
     assert store.damaged == []
+
+
+def test_a_definition_that_was_read_alone_is_not_parsed_again_until_its_text_changes(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet(place, 1)
+    first = open_files(place).read("service/s0")
+    parsed: list[bytes] = []
+    parse = toml.parse
+    monkeypatch.setattr(toml, "parse", lambda data, **limits: parsed.append(data) or parse(data, **limits))
+    assert open_files(place).read("service/s0") == first
+    assert parsed == []
+    file = place / "services" / "s0.toml"
+    file.write_text('owner = "shop"\n' + file.read_text())
+    edited = open_files(place).read("service/s0")
+    assert edited is not None
+    assert edited.value["owner"] == "shop"
+    assert "~" in edited.revision
+    assert len(parsed) == 1
+
+
+@pytest.mark.parametrize("text", ["", "rubbish", '{"crc32":"00000000","text":"","table":{}}\n'])
+def test_a_damaged_copy_of_a_parsed_definition_is_ignored(place: Path, text: str) -> None:
+    fleet(place, 1)
+    first = open_files(place).read("service/s0")
+    kept = place / "cache" / "definitions" / "s0.json"
+    assert kept.exists()
+    kept.write_text(text)
+    assert open_files(place).read("service/s0") == first
