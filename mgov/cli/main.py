@@ -74,12 +74,12 @@ class _Boundary:
         return self._run_typer(args)
 
     def _run_typer(self, args: "list[str]") -> int:
+        # A command lives for a moment and makes thousands of records that all stay: looking for cycles among them is
+        # a tenth of a sweep's time, and some of every import's. What runs for long (a watch) is still collected.
+        gc.set_threshold(GC_THRESHOLD)
         from mgov.cli.root import run
         from mgov.cli.session import Session
 
-        # A command lives for a moment and makes thousands of records that all stay: looking for cycles among them is
-        # a tenth of a sweep's time. What runs for long (a watch) is still collected.
-        gc.set_threshold(GC_THRESHOLD)
         own, child = split_child(args)
         self.session = Session(self.out, os.environ, child)
         restore = _unwind_on_sigterm()

@@ -7,6 +7,7 @@ where RFC 4180 quotes a line break inside a cell.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from mgov.cli.output import Column, View
@@ -154,7 +155,10 @@ def _csv_cell(value: Any) -> str:
     return clean("'" + text if is_formula else text, keep="\t\n")
 
 
-_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in HOSTILE if code >= 0x7F}
+@cache
+def _json_escapes() -> dict[int, str]:
+    """Made when the first text needs it: most answers are ASCII."""
+    return {code: f"\\u{code:04x}" for code in HOSTILE if code >= 0x7F}
 
 
 def json_text(document: Any, encoding: str = "utf-8", *, is_lines: bool = False) -> str:
@@ -180,7 +184,7 @@ def _writer(encoding: str, indent: int | None) -> Callable[[Any], str]:
         text = exact.encode(document)
         if text.isascii() and "\x7f" not in text:
             return text
-        text = text.translate(_JSON_ESCAPES)
+        text = text.translate(_json_escapes())
         return text if fit(text, encoding) == text else escaped.encode(document).replace("\x7f", "\\u007f")
 
     return write
