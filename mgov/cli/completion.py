@@ -7,7 +7,7 @@ make text of them. The text depends on the code alone, so that a test can see it
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from mgov.cli.options import TEXT, Context, command, facts_of
 from mgov.cli.output import COLOR_WHEN, Column, View
 from mgov.errors import UsageError
 from mgov.model.names import suggest
+from mgov.model.record import NamedTuple
 
 FILES, SERVICES, ANY = "@files", "@services", ""
 _SERVICE_WORDS = ("NAME", "GLOB", "SERVICE")

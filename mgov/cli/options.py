@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperOption
@@ -11,6 +11,7 @@ from typer.core import TyperOption
 from mgov.cli.output import STANDARD, TEXT, Column
 from mgov.cli.session import Session
 from mgov.cli.tree import GLOBALS
+from mgov.model.record import NamedTuple
 
 __all__ = ["STANDARD", "TEXT", "Context", "Facts", "command", "facts_of", "shared_options"]
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from mgov.cli.output import Column, View
 from mgov.cli.text import BOLD, HOSTILE, MAX_CELL_CHARS, cells, clean, cut, fit, pad, paint, shorten
 from mgov.model.names import suggest
+from mgov.model.record import NamedTuple
 
 _GAP = "  "
 _NARROWEST = 4                                          # cells left to a column before whole lines are cut

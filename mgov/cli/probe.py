@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from mgov.cli.text import GREEN, RED, YELLOW, fit
 from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
 from mgov.errors import NO, OK, NotFound
 from mgov.model.health import DEFAULT_TIMEOUT_S, NONE, STATUSES, UNHEALTHY, Check, Observation, parse_check_url
+from mgov.model.record import NamedTuple
 from mgov.model.units import parse_duration
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mgov.errors import NO, OK, NotFound, UsageError
 from mgov.model.health import DEFAULT_TIMEOUT_S, HEALTHY
+from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mgov.cli.output import TABLE, Column
 from mgov.cli.rows import health_view, style, time_of
 from mgov.cli.sweeping import counted, status_of
 from mgov.errors import OK, MgovError
+from mgov.model.record import NamedTuple
 from mgov.model.units import format_duration
 
 if TYPE_CHECKING:

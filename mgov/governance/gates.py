@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
 from mgov.model.gate import OPEN, WAITING, Demand, Look, Progress, Ruling, rule
+from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

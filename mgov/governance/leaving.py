@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
 from mgov.governance.fleet import Member, all_members, instance_hint, suggest_service
@@ -10,6 +10,7 @@ from mgov.governance.outcomes import REMOVED, UNCHANGED, Outcome
 from mgov.model.health import UNHEALTHY
 from mgov.model.instance import instance_key
 from mgov.model.names import check_name
+from mgov.model.record import NamedTuple
 from mgov.model.service import service_key
 from mgov.store.base import Write, update
 

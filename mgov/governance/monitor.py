@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mgov.errors import NotFound
 from mgov.governance.fleet import Look, Member, all_members, looks_in, members_of, suggest_service
@@ -25,6 +25,7 @@ from mgov.model.health import (
 )
 from mgov.model.measurement import Measurement, observe
 from mgov.model.names import check_name, is_glob
+from mgov.model.record import NamedTuple
 from mgov.model.result import Result
 from mgov.net.probe import Target, Trust, target_of
 from mgov.net.sweep import sweep, sweep_now

@@ -6,13 +6,14 @@ service by name rewrites it each time. That the rest was confirmed is one line i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mgov.errors import Conflict
 from mgov.governance.fleet import Look
 from mgov.model.health import HealthRecord, Observation, fold
 from mgov.model.history import Hour, Recent, Sample, add, hour_from, hour_value, recent_from, recent_value
 from mgov.model.history import fold as fold_hour
+from mgov.model.record import NamedTuple
 from mgov.store.base import ABSENT, Write, update, value_of
 
 if TYPE_CHECKING:

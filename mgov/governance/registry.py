@@ -5,7 +5,7 @@ Every change is one commit of the store; the same change again is "unchanged".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mgov.errors import Conflict, NotFound, StoreDamaged, UsageError
 from mgov.governance.fleet import Member, all_members, instance_hint, members_of, suggest_service
@@ -15,6 +15,7 @@ from mgov.governance.outcomes import CHANGED, CREATED, UNCHANGED, Outcome
 from mgov.model.health import HEALTHY, STATUSES, UNHEALTHY
 from mgov.model.instance import Instance, Maintenance, from_value, instance_key, to_value
 from mgov.model.names import check_name, is_glob, matches
+from mgov.model.record import NamedTuple
 from mgov.model.service import Service, parse_service, service_key, to_table
 from mgov.store.base import ABSENT, UPDATE_ATTEMPTS, Write, check_expected, update
 

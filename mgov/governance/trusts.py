@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mgov.model.instance import from_value
+from mgov.model.record import NamedTuple
 from mgov.model.trust import VARIABLE, Act, Grant, acts_of, refusal, untrusted
 from mgov.store.trust import TrustFile
 

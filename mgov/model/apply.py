@@ -6,9 +6,10 @@ already as the manifest says keeps its owner: applying an exported fleet takes n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mgov.model.manifest import Entry, definition_of
+from mgov.model.record import NamedTuple
 from mgov.model.service import Service
 
 if TYPE_CHECKING:

@@ -23,10 +23,11 @@ What the answer is held against is in `model.verdict`.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
 from mgov.model.health import HTTP, HTTPS, TCP, TLS
+from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,11 @@ unmet at `fail_fast` looks in a row.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mgov.errors import UsageError
 from mgov.model.health import DECLARED, DEGRADED, HEALTHY, MAINTENANCE, UNHEALTHY
+from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,8 +8,9 @@ Answers are sorted by name, so that the same graph gives the same answer.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from mgov.model.record import NamedTuple
 from mgov.model.service import SYNCHRONOUS
 
 if TYPE_CHECKING:

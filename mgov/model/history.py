@@ -8,9 +8,10 @@ that grow by 2^(1/4), about 19 %, so that a percentile is right to within a tent
 from __future__ import annotations
 
 from math import ceil, log2
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mgov.model.health import DEGRADED, HEALTHY
+from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

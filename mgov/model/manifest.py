@@ -8,7 +8,7 @@ What `dump` writes, `parse` reads back to the same records.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
 from mgov.model.health import (
@@ -31,6 +31,7 @@ from mgov.model.instance import (
     parse_instance_url,
 )
 from mgov.model.names import authority, check_host, check_name, check_port
+from mgov.model.record import NamedTuple
 from mgov.model.service import Service, metadata_at, parse_service, refuse_unknown, text_at, texts_at, to_table
 from mgov.model.units import format_duration, parse_duration
 

@@ -6,7 +6,7 @@ takes them over too, so that one line registers both.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
 from mgov.model.health import COMMAND, NONE, Check, expecting, parse_check, parse_check_url
@@ -18,6 +18,7 @@ from mgov.model.instance import (
     parse_instance_url,
 )
 from mgov.model.names import check_name
+from mgov.model.record import NamedTuple
 from mgov.model.service import (
     Dependency,
     Service,

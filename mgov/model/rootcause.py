@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mgov.errors import UsageError
 from mgov.model.health import DECLARED, DEGRADED, HEALTHY, UNHEALTHY
 from mgov.model.measurement import DNS, REFUSED, RESET, TIMEOUT, UNREACHABLE
 from mgov.model.names import split_url
+from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -5,10 +5,11 @@ Parsing is strict: an unknown key is refused with a suggestion, a value of the w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
 from mgov.model.names import check_name, suggest
+from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

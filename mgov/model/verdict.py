@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mgov.model.expectation import BODY, CERT, HEADER, JSON, LATENCY, ORDER, PATTERN, STATUS
 from mgov.model.measurement import MAX_BODY_BYTES
 from mgov.model.pattern import is_found
+from mgov.model.record import NamedTuple
 from mgov.model.units import format_age
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ and the validity of RFC 5280 section 4.1, no further. It verifies nothing; TLS d
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

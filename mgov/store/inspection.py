@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mgov.errors import StoreDamaged, StoreError
 from mgov.model.names import is_name
+from mgov.model.record import NamedTuple
 from mgov.store import definitions, history
 from mgov.store.codec import unpack
 from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file

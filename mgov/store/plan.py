@@ -6,8 +6,9 @@ Every step can be repeated: a plan that was carried out in part is finished by c
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from mgov.model.record import NamedTuple
 from mgov.store import history
 from mgov.store.base import Change
 from mgov.store.codec import etag
