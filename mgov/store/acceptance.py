@@ -9,7 +9,7 @@ from mgov.model.names import is_name
 from mgov.store import definitions, history
 from mgov.store.base import Change
 from mgov.store.codec import etag
-from mgov.store.commit import carry_out, recover
+from mgov.store.commit import carry_out, flush_log, recover
 from mgov.store.folder import names_in, read_file
 from mgov.store.layout import INTENT_LOCK, SERVICES, Place, place_of
 from mgov.store.lock import Lock
@@ -70,7 +70,7 @@ def _accept(store: FilesStore, lock: Lock, last: int, place: Place, data: bytes 
     action = "adopt" if data is not None else "delete"
     change = Change(str(number), f"service/{name}", action, "accept", store.actor, store.clock.now())
     plan = Plan([FileChange(place, number, data, data)], [(change, etag(data))])
-    carry_out(store, lock, plan, last)
+    flush_log(store, carry_out(store, lock, plan, last))
     if data is None:
         history.keep(lock.root, place, number, None)
     return number

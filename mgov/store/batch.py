@@ -80,9 +80,8 @@ class Batch:
         if value is None:
             self._change(place, before, None, [(write.key, "delete")])
             return
-        base = before if current is not None else None
         number = self._last + 1
-        after = definitions.to_bytes(value, number, base)
+        after = definitions.to_bytes(value, number, before, current.value if current is not None else None)
         self._change(place, before, after, [(write.key, "create" if current is None else "update")])
 
     def _stage_entries(self, place: Place, writes: list[Write], before: bytes | None) -> None:

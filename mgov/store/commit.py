@@ -6,10 +6,13 @@ undoes what a dead one began. Not promised: that a reader sees a batch of severa
 
 In order: hold back signals; lock; finish or undo a dead holder's plan; adopt hand edits; check every expectation;
 write the plan into the lock file; keep the old copies and write the new ones; write and flush each temp file; look
-once more whether anybody edited; rename each; flush each folder once; name the new copies; append the log lines and
-flush them; clear the plan; unlock. A flush that failed is never tried again: the temp file is dropped. An error before
-the first rename means that nothing changed (8); a later one is undone if it can be, else it is "outcome unknown" (75)
-and the plan stays for the next writer.
+once more whether anybody edited; rename each; flush each folder once; name the new copies; append the log lines; clear
+the plan; unlock; flush the log, and only then report success. The plan guards against a death, not against a power
+cut, so it may go before the last flush; and without the lock, the flushes of several writers become one.
+
+A flush that failed is never tried again: the temp file is dropped. An error before the first rename means that nothing
+changed (8); a later one is undone if it can be, else it is "outcome unknown" (75) and the plan stays for the next
+writer.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from mgov.store.base import INTENT_FAMILIES
 from mgov.store.batch import Batch
 from mgov.store.layout import INTENT_LOCK, SERVICES
 from mgov.store.lock import Lock
-from mgov.store.log import Log
+from mgov.store.log import Log, flush
 from mgov.store.plan import Plan, can_finish, changed_by_others, prepare, put, settle, undo
 from mgov.store.root import translate
 from mgov.store.vanished import in_git, is_alarming, vanished
@@ -53,9 +56,10 @@ def commit(store: FilesStore, writes: Sequence[Write], *, operation: str, messag
             raise translate(error, f"cannot write to {store.location}") from error
         except MemoryError:
             raise _out_of_memory(store) from None
-        if batch.lines:
-            carry_out(store, lock, batch.plan(), last)
-        return [batch.revisions[write.key] for write in writes]
+        added = carry_out(store, lock, batch.plan(), last) if batch.lines else -1
+    if added >= 0:
+        flush_log(store, added)
+    return [batch.revisions[write.key] for write in writes]
 
 
 def recover(store: FilesStore, lock: Lock) -> int:
@@ -89,8 +93,11 @@ def recover(store: FilesStore, lock: Lock) -> int:
     return last
 
 
-def carry_out(store: FilesStore, lock: Lock, plan: Plan, last: int) -> None:
-    """Do what `plan` says, after revision `last`; raise StoreError, Conflict or OutcomeUnknown."""
+def carry_out(store: FilesStore, lock: Lock, plan: Plan, last: int) -> int:
+    """Do what `plan` says, after revision `last`; raise StoreError, Conflict or OutcomeUnknown.
+
+    Return what `flush_log` needs: the log lines are written, and not yet flushed.
+    """
     what = f"cannot write to {store.location}"
     try:
         lock.note({"plan": plan.to_fields(), "revision": last})
@@ -112,15 +119,24 @@ def carry_out(store: FilesStore, lock: Lock, plan: Plan, last: int) -> None:
         settle(lock.root, plan)
     except OSError as error:
         raise _unknown(store, error) from error
-    _append(store, lock, plan)
+    added = _append(store, lock, plan)
     _note_settled(store, lock, plan.last_revision)
+    return added
 
 
-def _append(store: FilesStore, lock: Lock, plan: Plan) -> None:
+def flush_log(store: FilesStore, added: int) -> None:
+    """Put the log lines that `carry_out` wrote on the disk; raise OutcomeUnknown."""
+    try:
+        flush(added)
+    except OSError as error:
+        raise _unknown(store, error) from error
+
+
+def _append(store: FilesStore, lock: Lock, plan: Plan) -> int:
     log = Log(lock.root)
     size_before = log.size()
     try:
-        log.append(plan.log_lines())
+        return log.add(plan.log_lines())
     except OSError as error:
         if log.size() != size_before:
             raise _unknown(store, error) from error

@@ -168,14 +168,18 @@ def read_or_held(
         return Document(key, parse(name, text, place_of(key).path), str(copy.revision), is_held=True)
 
 
-def to_bytes(value: Value, revision: int, before: bytes | None) -> bytes:
-    """The bytes to write: canonical TOML, or, where a person shaped the file, their text with the changed keys."""
+def to_bytes(value: Value, revision: int, before: bytes | None, old: Value | None = None) -> bytes:
+    """The bytes to write: canonical TOML, or, where a person shaped the file, their text with the changed keys.
+
+    `before` are the bytes that are replaced, `old` the value in them if it is known already.
+    """
     text = toml.dump(value)
     if before is not None:
-        body = strip_end(before)
-        old = toml.parse(body, max_bytes=MAX_BYTES)
-        if body.decode() != toml.dump(old):
-            text = _edit(body.decode(), old, value)
+        body = strip_end(before).decode()
+        if old is None or body != toml.dump(old):
+            table = toml.parse(body.encode(), max_bytes=MAX_BYTES)
+            if body != toml.dump(table):
+                text = _edit(body, table, value)
     data = end_toml(text if text.endswith("\n") else text + "\n", revision)
     if len(data) > MAX_BYTES:
         raise UsageError(f"the definition of {value['name']} has {len(data)} bytes, at most {MAX_BYTES} are kept")

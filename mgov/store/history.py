@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from mgov.store.codec import etag
-from mgov.store.folder import close, drop_temp, names_in, open_folder, read_file, temp_of, write_temp
+from mgov.store.folder import close, drop_temp, names_in, open_folder, read_file, temp_of, write_all, write_temp
 
 if TYPE_CHECKING:
     from mgov.store.layout import Place
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 KEPT_COPIES = 20
 GONE = etag(None)
 _STAGED = "next"
+_REWRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Copy(NamedTuple):
@@ -71,24 +72,36 @@ def last_good(root: Root, place: Place) -> tuple[Copy, bytes] | None:
 
 
 def stage(root: Root, place: Place, data: bytes | None) -> None:
-    """Write a copy under a temp name, so that `publish` needs no more space; not flushed."""
+    """Write a copy under a temp name, so that `publish` needs no more space; not flushed.
+
+    Once all copies that are kept are there, the oldest file becomes the new copy: ext4 passes over inodes deleted a
+    moment ago one by one, so that making a file for each one deleted gets slow. It is cut to length last, for the
+    bytes of a file that was emptied first are forced out when it is closed.
+    """
     parent = open_folder(root, place.history, create=True)
     try:
-        write_temp(root, parent, _STAGED, data or b"", is_durable=False)
+        names = sorted(name for name in os.listdir(parent) if name[0] != ".")
+        if len(names) < KEPT_COPIES:
+            write_temp(root, parent, _STAGED, data or b"", is_durable=False)
+            return
+        os.rename(names[0], temp_of(_STAGED), src_dir_fd=parent, dst_dir_fd=parent)
+        descriptor = os.open(temp_of(_STAGED), _REWRITE, dir_fd=parent)
+        try:
+            write_all(descriptor, data or b"")
+            os.ftruncate(descriptor, len(data or b""))
+        finally:
+            os.close(descriptor)
     finally:
         close(parent)
 
 
 def publish(root: Root, place: Place, revision: int, mark: str) -> None:
-    """Give the staged copy its name and drop the oldest copies beyond the number kept. Can be repeated."""
+    """Give the staged copy its name. Can be repeated."""
     parent = open_folder(root, place.history, create=True)
     try:
-        try:
-            os.rename(temp_of(_STAGED), Copy(revision, mark).name, src_dir_fd=parent, dst_dir_fd=parent)
-        except FileNotFoundError:
-            return
-        for name in sorted(name for name in os.listdir(parent) if name[0] != ".")[:-KEPT_COPIES]:
-            os.unlink(name, dir_fd=parent)
+        os.rename(temp_of(_STAGED), Copy(revision, mark).name, src_dir_fd=parent, dst_dir_fd=parent)
+    except FileNotFoundError:
+        pass
     finally:
         close(parent)
 

@@ -79,9 +79,10 @@ class Lock:
                     f"{self.root.path} is locked by {describe_holder(_holder(self._descriptor))}",
                     hint="wait for it, or end it; the lock goes with the process",
                 )
-            self._deliver()
             self._clock.sleep(min(wait_s, left_s))
-            self._held = signals.hold()
+            if signals.has_arrived(self._held):
+                self._deliver()
+                self._held = signals.hold()
             wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
         if not self.is_in_place():
             self._close()

@@ -69,7 +69,11 @@ class Log:
             close(descriptor)
 
     def append(self, lines: bytes) -> None:
-        """Append and flush. On a failed append the file is cut back to what it was; a failed flush is never retried."""
+        """Append and flush, as `add` and `flush` do."""
+        flush(self.add(lines))
+
+    def add(self, lines: bytes) -> int:
+        """Append and return the descriptor for `flush`. On failure the file is cut back to what it was."""
         self._rotate()
         descriptor = self._open(os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
@@ -82,9 +86,10 @@ class Log:
             except BaseException:
                 os.ftruncate(descriptor, size)
                 raise
-            os.fdatasync(descriptor)
-        finally:
+        except BaseException:
             close(descriptor)
+            raise
+        return descriptor
 
     def size(self) -> int:
         """The bytes of the current file; 0 where there is none, -1 where that cannot be told."""
@@ -172,6 +177,14 @@ class Log:
             os.fsync(parent)
         finally:
             close(parent)
+
+
+def flush(descriptor: int) -> None:
+    """Put what `Log.add` wrote, and whatever others wrote since, on the disk; a failed flush is never retried."""
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        close(descriptor)
 
 
 def _rotated_at(name: str) -> int:

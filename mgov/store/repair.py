@@ -15,7 +15,7 @@ from mgov.store import definitions, history
 from mgov.store.acceptance import accept
 from mgov.store.base import Change
 from mgov.store.codec import end_toml, etag, read_end, strip_end, unpack
-from mgov.store.commit import carry_out, recover
+from mgov.store.commit import carry_out, flush_log, recover
 from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file, replace, write_temp
 from mgov.store.inspection import Finding, check, state_folders
 from mgov.store.layout import HISTORY, INSTANCES, INTENT_LOCK, QUARANTINE, SERVICES, STATE, Place
@@ -129,7 +129,7 @@ class _Repair:
         ]
         self._last = first + len(keys) - 1
         change = FileChange(place, self._last, before, data, is_before_good=False)
-        carry_out(self._store, self._lock, Plan([change], lines), last)
+        flush_log(self._store, carry_out(self._store, self._lock, Plan([change], lines), last))
         self._did(place.path, f"{why}; the copy of revision {good[0].revision} was put back")
 
     def _mend_log(self) -> None:

@@ -60,6 +60,11 @@ def hold() -> "Held | None":
     return arrived, handlers
 
 
+def has_arrived(held: "Held | None") -> bool:
+    """Whether a signal waits for `release`."""
+    return held is not None and bool(held[0])
+
+
 def release(held: "Held | None") -> None:
     """Deliver what came in since `hold`; a handler's exception leaves from here."""
     if held is None:

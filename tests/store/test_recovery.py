@@ -104,7 +104,7 @@ def dead_after_rename(place: Path) -> None:
     """A writer of service/a that dies between the rename and the log line."""
     child = os.fork()
     if child == 0:
-        Log.append = lambda *_: os._exit(9)  # type: ignore[method-assign, assignment]
+        Log.add = lambda *_: os._exit(9)  # type: ignore[method-assign, assignment]
         put(open_files(place), "service/a", name="a", title="new")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
@@ -185,7 +185,7 @@ def test_a_revision_that_readers_may_have_seen_is_not_given_again(tmp_path: Path
         raise OSError(28, os.strerror(28))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Log, "append", fail)
+        patch.setattr(Log, "add", fail)
         with pytest.raises(mgov.store.commit.StoreError):
             put(store, "service/a", name="a", title="taken back")
     assert int(put(store, "service/a", name="a", title="next")) > int(seen[0])

@@ -211,3 +211,12 @@ def test_an_unfinished_write_that_can_go_neither_way_stops_writers_until_repair(
     assert titles == {"service/a": "new", "service/b": "old", "service/c": None}
     assert [(c.key, c.action) for c in store.changes()][2:] == [("service/a", "update"), ("service/c", "create")]
     assert Plan([], []).log_lines() == b""
+
+
+def test_so_many_copies_are_kept_and_no_more(store: FilesStore, place: Path) -> None:
+    """The newest twenty, each whole."""
+    for number in range(25):
+        put(store, "service/orders", name="orders", title="x" * (25 - number))
+    copies = sorted(path.name for path in (place / "history" / "services" / "orders").iterdir())
+    assert [int(name.partition("-")[0]) for name in copies] == list(range(6, 26))
+    assert check(store) == []
