@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mgov.governance.outcomes import Outcome
     from mgov.governance.registry import Registered
     from mgov.model.health import Health
-    from mgov.model.service import Dependency
+    from mgov.model.service import Dependency, Service
 
 _STYLES = {
     HEALTHY: GREEN, UNHEALTHY: RED, DEGRADED: YELLOW, STARTING: YELLOW, MAINTENANCE: DIM, DECLARED: DIM,
@@ -71,7 +71,16 @@ def services_view(found: Sequence[Registered]) -> View:
 
 def service_json(found: Registered) -> dict[str, Any]:
     """One service as scripts read it."""
-    service = found.service
+    return {
+        **definition_json(found.service),
+        "instance_count": found.instance_count,
+        "healthy_count": found.healthy_count,
+        "revision": found.revision,
+    }
+
+
+def definition_json(service: Service) -> dict[str, Any]:
+    """What people own of a service as scripts read it, without its endpoints and schema."""
     return {
         "name": service.name,
         "title": service.title,
@@ -85,9 +94,6 @@ def service_json(found: Registered) -> dict[str, Any]:
         "datastores": list(service.datastores),
         "dependencies": [dependency_json(d) for d in service.dependencies],
         "origin": service.origin,
-        "instance_count": found.instance_count,
-        "healthy_count": found.healthy_count,
-        "revision": found.revision,
     }
 
 

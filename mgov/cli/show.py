@@ -9,7 +9,7 @@ import typer
 from mgov.cli.options import Context, command
 from mgov.cli.output import Column, View
 from mgov.cli.past import history_json, history_rows, past_text
-from mgov.cli.rows import dependency_json, dependency_text, member_json, status_text, time_of
+from mgov.cli.rows import definition_json, dependency_text, member_json, status_text, time_of
 from mgov.model.units import format_age, format_duration
 
 if TYPE_CHECKING:
@@ -107,21 +107,10 @@ def _member_rows(member: Member, now: float) -> list[tuple[str, str]]:
 def _document(details: Details, pasts: Mapping[str, Past], now: float) -> dict[str, Any]:
     service, held = details.service, details.maintenance
     return {
-        "name": service.name,
-        "title": service.title,
-        "version": service.version,
-        "description": service.description,
-        "owner": service.owner,
-        "domain": service.domain,
-        "tier": service.tier,
-        "tags": list(service.tags),
-        "metadata": dict(service.metadata),
-        "datastores": list(service.datastores),
-        "dependencies": [dependency_json(d) for d in service.dependencies],
+        **definition_json(service),
         "dependents": list(details.dependents),
         "api": list(service.api),
         "schema": dict(service.schema),
-        "origin": service.origin,
         "maintenance": {"since": time_of(held.since), "until": time_of(held.until), "reason": held.reason}
         if held is not None and held.is_active(now)
         else None,
