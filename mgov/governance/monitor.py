@@ -26,7 +26,6 @@ from mgov.model.health import (
 from mgov.model.measurement import Measurement, observe
 from mgov.model.names import check_name, is_glob
 from mgov.model.record import NamedTuple
-from mgov.model.result import Result
 from mgov.net.probe import Target, Trust, target_of
 from mgov.net.sweep import sweep, sweep_now
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from mgov.clock import Clock
     from mgov.model.instance import Instance
+    from mgov.model.result import Result
     from mgov.net.sweep import OnResult, ProbeAll
     from mgov.store.base import Store
 
@@ -71,6 +71,8 @@ class Checked(NamedTuple):
 
     def to_result(self) -> Result:
         """The record that reports are made of."""
+        from mgov.model.result import Result
+
         health = self.health
         return Result(
             self.service,

@@ -15,7 +15,6 @@ import os
 from mgov.clock import SystemClock
 from mgov.errors import NotAStore, StoreError
 from mgov.governance.actor import actor_of
-from mgov.governance.discovery import Discovery
 from mgov.store.files import LOCK_WAIT_S, FilesStore
 from mgov.store.root import INIT_HINT, locate, open_root
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from mgov.clock import Clock
     from mgov.governance.concurrent import AsyncPlatform
+    from mgov.governance.discovery import Discovery
     from mgov.governance.manifests import Manifests
     from mgov.governance.monitor import Monitor
     from mgov.governance.observed import Past
@@ -96,8 +96,10 @@ class Platform:
         return self._registry
 
     @property
-    def discovery(self) -> Discovery:
+    def discovery(self) -> "Discovery":
         """Which instance may be used."""
+        from mgov.governance.discovery import Discovery
+
         return Discovery(self.store, self.clock, lambda name: self.monitor.sweep([name]), self._draw)
 
     @property

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from functools import partial
-from queue import SimpleQueue
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from mgov.model.measurement import DNS, LOCAL_ERROR
@@ -13,6 +12,7 @@ from mgov.net.failure import ProbeFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from queue import SimpleQueue
 
     from mgov.net.reactor import Reactor, Task
 
@@ -69,9 +69,15 @@ class Resolver:
         self._reactor = reactor
         self._resolve = resolve
         self._lookups: dict[str, _Lookup] = {}
-        self._queue: SimpleQueue[tuple[str, _Lookup] | None] = SimpleQueue()
         self._thread_count = 0
         self._busy_count = 0
+
+    @cached_property
+    def _queue(self) -> SimpleQueue[tuple[str, _Lookup] | None]:
+        # Most sweeps are of addresses and look nothing up.
+        from queue import SimpleQueue
+
+        return SimpleQueue()
 
     async def addresses(self, task: Task, host: str) -> Sequence[str]:
         """The addresses of `host`, never empty. Raises ProbeFailed (dns, local-error), or TimeoutError."""
@@ -91,6 +97,7 @@ class Resolver:
             self._queue.put(None)
 
     def _begin(self, host: str) -> _Lookup:
+        queue = self._queue                     # made here, before a thread could make one of its own
         if self._busy_count >= self._thread_count:
             try:
                 threading.Thread(target=self._work, name="mgov-resolve", daemon=True).start()
@@ -99,7 +106,7 @@ class Resolver:
             self._thread_count += 1
         lookup = self._lookups[host] = _Lookup()
         self._busy_count += 1
-        self._queue.put((host, lookup))
+        queue.put((host, lookup))
         return lookup
 
     def _work(self) -> None:
