@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from mgov.cli.output import Column, View
 from mgov.cli.text import DIM, GREEN, RED, YELLOW
 from mgov.model.health import DECLARED, DEGRADED, HEALTHY, MAINTENANCE, STARTING, UNHEALTHY
-from mgov.model.service import SYNCHRONOUS
 from mgov.model.units import format_age, format_time, parse_time
 
 if TYPE_CHECKING:
@@ -104,6 +103,8 @@ def dependency_json(dependency: Dependency) -> dict[str, Any]:
 
 def dependency_text(dependency: Dependency) -> str:
     """One dependency as `--depends-on` takes it."""
+    from mgov.model.service import SYNCHRONOUS
+
     kind = "" if dependency.type == SYNCHRONOUS else ":async"
     return f"{dependency.name}{kind}{':optional' if dependency.is_optional else ''}"
 

@@ -134,6 +134,9 @@ class Observed:
                     ended[key] = hour
             return value
 
+        before = self._store.read(f"recent/{service}")
+        if before is not None and change(dict(before.value)) == before.value:
+            return                              # within the minute of the last samples
         update(self._store, f"recent/{service}", change, operation="sweep")
         if not ended:
             return

@@ -79,3 +79,13 @@ def test_a_command_of_a_store_runs_only_where_it_is_trusted(platform, clock, tmp
     (result,) = platform.monitor.sweep(["orders"])
     assert (result.health.status, result.health.reason) == ("healthy", "exit 0")
     assert touched.exists()
+
+
+def test_a_look_within_the_minute_of_the_last_sample_writes_no_history(platform, clock, orders):
+    look(platform, clock, Thresholds())
+    (document,) = platform.store.scan("recent/")
+    look(platform, clock, Thresholds(), after=5.0)
+    assert list(platform.store.scan("recent/")) == [document]
+    look(platform, clock, Thresholds(), after=60.0)
+    (later,) = platform.store.scan("recent/")
+    assert later.revision != document.revision
