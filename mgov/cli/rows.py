@@ -203,7 +203,7 @@ def health_view(
         health_columns(now),
         lambda: [(*health_row(r), *(history_of(r) if history_of is not None else _NO_HISTORY)) for r in results],
         lambda: [checked_json(result) for result in results],
-        names=[checked_name(result) for result in results],
+        names=[result.name for result in results],
     )
 
 
@@ -218,11 +218,6 @@ def health_row(result: Checked) -> tuple[Any, ...]:
 
 
 _NO_HISTORY = (None, None, None)
-
-
-def checked_name(result: Checked) -> str:
-    """What -o name prints of a result."""
-    return f"{result.service}/{result.instance}" if result.service else result.url
 
 
 def checked_json(result: Checked) -> dict[str, Any]:

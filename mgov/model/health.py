@@ -37,7 +37,6 @@ LATENCY_WEIGHT = 0.3                            # of the newest observation in t
 _RANK = {UNHEALTHY: 1, DEGRADED: 2, HEALTHY: 3}
 
 HTTP, HTTPS, TCP, TLS, GRPC, COMMAND, NONE = "http", "https", "tcp", "tls", "grpc", "command", "none"
-CHECK_KINDS = (HTTP, HTTPS, TCP, TLS, GRPC, COMMAND, NONE)
 
 
 class Check(NamedTuple):
