@@ -9,8 +9,8 @@ _mgov_shape() {
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
     'register')
-        options='--version --title --description --owner --domain --tier --tag --depends-on --datastore --api --schema --meta --id --region --zone --weight --health --check-interval --check-timeout --check-expect --ttl --replace --create-only --expect-rev --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
-        valued='--version= --title= --description= --owner= --domain= --tier= --tag= --depends-on=@services --datastore= --api=@files --schema=@files --meta= --id= --region= --zone= --weight= --health= --check-interval= --check-timeout= --check-expect= --ttl= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        options='--version --title --description --owner --domain --tier --tag --depends-on --datastore --api --schema --meta --id --region --zone --weight --health --check-interval --check-timeout --check-expect --check-retries --check-rise --check-fall --check-cacert --check-cert --check-key --check-insecure --check-secure --ttl --replace --create-only --expect-rev --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--version= --title= --description= --owner= --domain= --tier= --tag= --depends-on=@services --datastore= --api=@files --schema=@files --meta= --id= --region= --zone= --weight= --health= --check-interval= --check-timeout= --check-expect= --check-retries= --check-rise= --check-fall= --check-cacert=@files --check-cert=@files --check-key=@files --ttl= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@services ,'
         ;;
     'deregister')
@@ -70,8 +70,8 @@ _mgov_shape() {
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         ;;
     'health')
-        options='--deep --timeout --concurrency --expect --watch --interval --count --until-change --on-change --wait --for --min-healthy --any --fail-fast --stable --allow-missing --junit --textfile --github --insecure --cacert --cert --key -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
-        valued='--timeout= --concurrency= --expect= --interval= --count= --on-change= --wait= --for=healthy,degraded,gone --min-healthy= --fail-fast= --stable= --junit=@files --textfile=@files --cacert=@files --cert=@files --key=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        options='--deep --timeout --concurrency --retries --rise --fall --cached --expect --watch --interval --count --until-change --on-change --wait --for --min-healthy --any --fail-fast --stable --allow-missing --junit --textfile --github --insecure --cacert --cert --key -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--timeout= --concurrency= --retries= --rise= --fall= --cached= --expect= --interval= --count= --on-change= --wait= --for=healthy,degraded,gone --min-healthy= --fail-fast= --stable= --junit=@files --textfile=@files --cacert=@files --cert=@files --key=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@services...'
         ;;
     'probe')

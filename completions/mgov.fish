@@ -3,7 +3,7 @@
 # True when the words before the cursor are the command $argv[1], and, where $argv[2] is given, when the word at the
 # cursor is its argument number $argv[2] (0 is the first), or a later one for "N...".
 function __mgov_at
-    set -l valued --api --cacert --cert --check-expect --check-interval --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect --expect-rev --fail-fast --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --note --older-than --on-change --output --owner --pick --reason --region --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
+    set -l valued --api --cacert --cached --cert --check-cacert --check-cert --check-expect --check-fall --check-interval --check-key --check-retries --check-rise --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect --expect-rev --fail-fast --fall --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --note --older-than --on-change --output --owner --pick --reason --region --retries --rise --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
     set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'maintenance' 'prune' 'stats' 'health' 'probe' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'trust' 'accept' 'completion' 'help' 'version'
     set -l path
     set -l count 0
@@ -107,6 +107,13 @@ complete -c mgov -n '__mgov_at \'register\'' -l health -r -d 'How to check it [t
 complete -c mgov -n '__mgov_at \'register\'' -l check-interval -r -d 'How often to check it [30s]'
 complete -c mgov -n '__mgov_at \'register\'' -l check-timeout -r -d 'How long a check may take [5s]'
 complete -c mgov -n '__mgov_at \'register\'' -l check-expect -r -d 'What must hold: status=2xx, latency=200ms ...; \'\' clears'
+complete -c mgov -n '__mgov_at \'register\'' -l check-retries -r -d 'For all instances: look again before a failure counts [0]'
+complete -c mgov -n '__mgov_at \'register\'' -l check-rise -r -d 'For all instances: good looks in a row to get better [1]'
+complete -c mgov -n '__mgov_at \'register\'' -l check-fall -r -d 'For all instances: bad looks in a row to get worse [1; watched 3]'
+complete -c mgov -n '__mgov_at \'register\'' -l check-cacert -r -F -d 'For all instances: the authorities to trust; \'\' clears'
+complete -c mgov -n '__mgov_at \'register\'' -l check-cert -r -F -d 'For all instances: the client certificate to show; \'\' clears'
+complete -c mgov -n '__mgov_at \'register\'' -l check-key -r -F -d 'For all instances: the client certificate\'s key; \'\' clears'
+complete -c mgov -n '__mgov_at \'register\'' -l check-insecure -l check-secure -d 'For all instances: accept any certificate'
 complete -c mgov -n '__mgov_at \'register\'' -l ttl -r -d 'It beats; unhealthy when it stops that long'
 complete -c mgov -n '__mgov_at \'register\'' -l replace -d 'Forget every field that is not given'
 complete -c mgov -n '__mgov_at \'register\'' -l create-only -d 'Fail with 4 where it exists'
@@ -292,6 +299,10 @@ complete -c mgov -n '__mgov_at \'health\' 0...' -a '(__mgov_services)'
 complete -c mgov -n '__mgov_at \'health\'' -l deep -d 'Also look at all that the named services need'
 complete -c mgov -n '__mgov_at \'health\'' -l timeout -r -d 'How long one probe may take [its check\'s]'
 complete -c mgov -n '__mgov_at \'health\'' -l concurrency -r -d 'Probes at once, at most'
+complete -c mgov -n '__mgov_at \'health\'' -l retries -r -d 'Look again before a failure counts [0]'
+complete -c mgov -n '__mgov_at \'health\'' -l rise -r -d 'Good looks in a row to get better [1]'
+complete -c mgov -n '__mgov_at \'health\'' -l fall -r -d 'Bad looks in a row to get worse [1; with --watch 3]'
+complete -c mgov -n '__mgov_at \'health\'' -l cached -r -d 'Do not look again at what was seen this recently'
 complete -c mgov -n '__mgov_at \'health\'' -l expect -r -d 'What bare URLs must answer, such as status=200'
 complete -c mgov -n '__mgov_at \'health\'' -l watch -d 'Look again and again; piped, one line per change'
 complete -c mgov -n '__mgov_at \'health\'' -l interval -r -d 'How often --watch looks'

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mgov.cli.session import Session
-    from mgov.governance.monitor import Checked
+    from mgov.governance.checked import Checked
     from mgov.model.graph import Graph
 
 SHOWN_NAMES = 8

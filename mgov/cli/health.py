@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mgov.cli.session import Session
-    from mgov.governance.monitor import Checked
+    from mgov.governance.checked import Checked
     from mgov.governance.observed import Past
 
 _Text = str | None
@@ -42,6 +42,18 @@ def health(
         _Text, typer.Option(metavar="DURATION", help="How long one probe may take [its check's]")
     ] = None,
     concurrency: Annotated[int | None, typer.Option(metavar="N", min=1, help="Probes at once, at most")] = None,
+    retries: Annotated[
+        int | None, typer.Option(metavar="N", min=0, max=10, help="Look again before a failure counts [0]")
+    ] = None,
+    rise: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Good looks in a row to get better [1]")
+    ] = None,
+    fall: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Bad looks in a row to get worse [1; with --watch 3]")
+    ] = None,
+    cached: Annotated[
+        _Text, typer.Option(metavar="DURATION", help="Do not look again at what was seen this recently")
+    ] = None,
     expect: Annotated[
         list[str] | None, typer.Option(metavar="EXPECTATION", help="What bare URLs must answer, such as status=200")
     ] = None,
@@ -82,10 +94,19 @@ def health(
     """
     session = ctx.obj
     trust = trust_of(cacert, cert, key, insecure=insecure)
-    how = How(
-        parse_duration(timeout) if timeout is not None else None, concurrency, tuple(expect or ()), trust, watch, deep
+    from mgov.governance.monitor import ONE_SHOT, WATCHING, Manner
+    from mgov.governance.observed import Thresholds
+
+    manner = Manner(
+        parse_duration(timeout) if timeout is not None else None,
+        concurrency=concurrency,
+        thresholds=Thresholds(rise, fall),
+        usual=WATCHING if watch else ONE_SHOT,
+        trust=trust,
+        retry_count=retries,
+        max_age_s=parse_duration(cached) if cached is not None else None,
     )
-    sweep = sweeper(session, targets or [], how)
+    sweep = sweeper(session, targets or [], How(manner, tuple(expect or ()), deep))
     reports = Reports(session, junit=junit, textfile=textfile, is_github=github)
     if watch:
         if wait is not None or session.has_child:

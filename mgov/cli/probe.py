@@ -12,7 +12,7 @@ from mgov.cli.rows import style, time_of
 from mgov.cli.text import GREEN, RED, YELLOW, fit
 from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
 from mgov.errors import NO, OK, NotFound
-from mgov.model.health import DEFAULT_TIMEOUT_S, NONE, STATUSES, UNHEALTHY, Check, Observation, parse_check_url
+from mgov.model.health import NONE, STATUSES, UNHEALTHY, Check, Observation, parse_check_url
 from mgov.model.record import NamedTuple
 from mgov.model.units import parse_duration
 
@@ -30,12 +30,19 @@ _BAR_CELLS = 24
 _DAY_S = 86400.0
 
 
-class Probed(NamedTuple):
-    """One check and what it showed. `service` and `instance` are '' for a bare URL."""
+class Named(NamedTuple):
+    """One check and the TLS options in force for it. `service` and `instance` are '' for a bare URL."""
 
     service: str
     instance: str
     check: Check
+    trust: Trust | None
+
+
+class Probed(NamedTuple):
+    """A check and what it showed."""
+
+    named: Named
     seen: Measurement
     judged: Observation
     verdicts: tuple[Verdict, ...]
@@ -79,13 +86,14 @@ def probe(
     With -o json a URL and NAME/INSTANCE give one object, NAME a list of them.
     """
     session = ctx.obj
-    checks = _checks(session, target, tuple(expect or ()), parse_duration(timeout) if timeout is not None else None)
-    found = _probe_all(session, checks, trust_of(cacert, cert, key, insecure=insecure))
+    trust = trust_of(cacert, cert, key, insecure=insecure)
+    named = _named(session, target, trust)
+    found = _probe_all(session, _held_to(named, expect or (), parse_duration(timeout) if timeout is not None else None))
     has_bars = session.out.format in (TABLE, WIDE)
     block = "█" if fit("█", session.out.encoding) == "█" else "#"
     rows: list[tuple[str, str, str]] = []
     for one in found:
-        rows += _rows(one, block if has_bars else "", insecure=insecure)
+        rows += _rows(one, block if has_bars else "")
     documents = [_document(one) for one in found]
     is_list = "://" not in target and "/" not in target
     return View(
@@ -98,43 +106,42 @@ def probe(
     )
 
 
-def _checks(
-    session: Session, target: str, expect: tuple[str, ...], timeout_s: float | None
-) -> list[tuple[str, str, Check]]:
-    """(service, instance, check) of what `target` names, held to `expect` too."""
+def _named(session: Session, target: str, trust: Trust | None) -> list[Named]:
     if "://" in target:
-        found = [("", "", parse_check_url(target, timeout_s=timeout_s or DEFAULT_TIMEOUT_S))]
-    else:
-        found = _registered(session, target)
+        return [Named("", "", parse_check_url(target), trust)]
+    from mgov.governance.policies import in_force, policies_of
+
+    name, slash, instance_id = target.partition("/")
+    platform = session.platform()
+    members = [platform.registry.instance(name, instance_id)] if slash else platform.registry.show(name).members
+    instances = [m.instance for m in members if m.instance.check.kind != NONE]
+    if not instances:
+        raise NotFound(f"nothing to check: {target[:80]} has no instance with a check", hint=f"mgov instances {name}")
+    policies = policies_of(platform.store, {name})
+    platform.trusts.require(instances, policies)
+    return [Named(name, i.id, *in_force(i.check, policies.get(name), trust)) for i in instances]
+
+
+def _held_to(named: Sequence[Named], expect: Sequence[str], timeout_s: float | None) -> list[Named]:
     return [
-        (service, instance, check._replace(expect=(*check.expect, *expect), timeout_s=timeout_s or check.timeout_s))
-        for service, instance, check in found
+        one._replace(check=one.check._replace(expect=(*one.check.expect, *expect),
+                                              timeout_s=timeout_s or one.check.timeout_s))
+        for one in named
     ]
 
 
-def _registered(session: Session, target: str) -> list[tuple[str, str, Check]]:
-    name, slash, instance_id = target.partition("/")
-    registry = session.platform().registry
-    members = [registry.instance(name, instance_id)] if slash else registry.show(name).members
-    session.platform().trusts.require([m.instance for m in members])
-    found = [(name, m.instance.id, m.instance.check) for m in members if m.instance.check.kind != NONE]
-    if not found:
-        raise NotFound(f"nothing to check: {target[:80]} has no instance with a check", hint=f"mgov instances {name}")
-    return found
-
-
-def _probe_all(session: Session, checks: Sequence[tuple[str, str, Check]], trust: Trust | None) -> list[Probed]:
+def _probe_all(session: Session, named: Sequence[Named]) -> list[Probed]:
     from mgov.model.expectation import expectations_of
     from mgov.model.verdict import judge
     from mgov.net.probe import target_of
     from mgov.net.sweep import sweep_now
 
-    expected = [expectations_of(check.kind, check.expect) for _, _, check in checks]    # a bad one is refused here
-    measured = sweep_now([target_of(check, trust=trust)._replace(want_cert=True) for _, _, check in checks])
+    expected = [expectations_of(one.check.kind, one.check.expect) for one in named]     # a bad one is refused here
+    measured = sweep_now([target_of(one.check, trust=one.trust)._replace(want_cert=True) for one in named])
     now = session.clock.now()
     return [
-        Probed(*named, seen, _judged(named[2], seen, now), judge(expectations, seen, at=now))
-        for named, expectations, seen in zip(checks, expected, measured, strict=True)
+        Probed(one, seen, _judged(one.check, seen, now), judge(expectations, seen, at=now))
+        for one, expectations, seen in zip(named, expected, measured, strict=True)
     ]
 
 
@@ -149,10 +156,10 @@ def _judged(check: Check, seen: Measurement, now: float) -> Observation:
 # -- what is shown
 
 
-def _rows(one: Probed, block: str, *, insecure: bool) -> list[tuple[str, str, str]]:
-    seen = one.seen
-    name = f"{one.service}/{one.instance}" if one.service else ""
-    rows = [("target", one.check.url, name), ("address", seen.address, "")]
+def _rows(one: Probed, block: str) -> list[tuple[str, str, str]]:
+    seen, named = one.seen, one.named
+    name = f"{named.service}/{named.instance}" if named.service else ""
+    rows = [("target", named.check.url, name), ("address", seen.address, "")]
     rows += [(label, f"{length:.3f} ms", _bar(block, start, length, seen.total_ms)) for label, start, length in
              _phases(seen)]
     if seen.status_code is not None:
@@ -166,7 +173,7 @@ def _rows(one: Probed, block: str, *, insecure: bool) -> list[tuple[str, str, st
         left = certificate_age(seen.cert_expires_at - one.judged.checked_at)
         rows.append(("certificate", seen.cert_subject or "no name", f"issued by {seen.cert_issuer or 'nobody named'}"))
         rows.append(("certificate until", time_of(seen.cert_expires_at) or "",
-                     f"{left}; not verified (--insecure)" if insecure else left))
+                     f"{left}; not verified" if named.trust and named.trust.insecure else left))
     return [*rows, ("judgement", one.judged.status, one.judged.reason)]
 
 
@@ -205,9 +212,9 @@ def _document(one: Probed) -> dict[str, Any]:
             "days_left": round((seen.cert_expires_at - judged.checked_at) / _DAY_S, 1),
         }
     return {
-        "service": one.service,
-        "instance": one.instance,
-        "url": one.check.url,
+        "service": one.named.service,
+        "instance": one.named.instance,
+        "url": one.named.check.url,
         "status": judged.status,
         "reason": judged.reason,
         "latency_ms": _rounded(judged.latency_ms),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -52,6 +53,27 @@ def register(
     check_expect: Annotated[
         _Texts, typer.Option(metavar="EXPECTATION", help="What must hold: status=2xx, latency=200ms ...; '' clears")
     ] = None,
+    check_retries: Annotated[
+        int | None, typer.Option(metavar="N", help="For all instances: look again before a failure counts [0]")
+    ] = None,
+    check_rise: Annotated[
+        int | None, typer.Option(metavar="N", help="For all instances: good looks in a row to get better [1]")
+    ] = None,
+    check_fall: Annotated[
+        int | None, typer.Option(metavar="N", help="For all instances: bad looks in a row to get worse [1; watched 3]")
+    ] = None,
+    check_cacert: Annotated[
+        _Text, typer.Option(metavar="FILE", help="For all instances: the authorities to trust; '' clears")
+    ] = None,
+    check_cert: Annotated[
+        _Text, typer.Option(metavar="FILE", help="For all instances: the client certificate to show; '' clears")
+    ] = None,
+    check_key: Annotated[
+        _Text, typer.Option(metavar="FILE", help="For all instances: the client certificate's key; '' clears")
+    ] = None,
+    check_insecure: Annotated[
+        bool | None, typer.Option("--check-insecure/--check-secure", help="For all instances: accept any certificate")
+    ] = None,
     ttl: Annotated[_Text, typer.Option(metavar="DURATION", help="It beats; unhealthy when it stops that long")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Forget every field that is not given")] = False,
     create_only: Annotated[bool, typer.Option("--create-only", help="Fail with 4 where it exists")] = False,
@@ -60,7 +82,8 @@ def register(
 ) -> View:
     """Register a service and, with a URL or a TTL, one instance of it. The same again is "unchanged".
 
-    With an instance, --version, --tag and --meta describe the instance, and the service while it has none of its own.
+    With an instance, --version, --tag and --meta describe the instance, and the service while it has none of its own;
+    --check-expect is the instance's too. Without one, it holds for all instances, as the other options do that say so.
     """
     fields = Registration(
         title=title,
@@ -84,6 +107,15 @@ def register(
         timeout_s=parse_duration(check_timeout) if check_timeout is not None else None,
         expect=_items(check_expect),
         ttl_s=parse_duration(ttl) if ttl is not None else None,
+        policy=_given(
+            retries=check_retries,
+            rise=check_rise,
+            fall=check_fall,
+            cacert=_absolute(check_cacert),
+            cert=_absolute(check_cert),
+            key=_absolute(check_key),
+            insecure=check_insecure,
+        ),
     )
     outcomes = ctx.obj.platform().registry.register(
         name,
@@ -179,6 +211,15 @@ def pairs(items: list[str], flag: str) -> dict[str, str]:
 
 def _items(given: list[str] | None) -> list[str] | None:
     return [item for item in given if item] if given is not None else None
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _absolute(path: str | None) -> str | None:
+    """A file as a store names it: it is read from many folders."""
+    return os.path.abspath(path) if path else path
 
 
 def _endpoints(path: str) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from mgov.model.units import format_age, format_time, parse_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from mgov.governance.checked import Checked
     from mgov.governance.fleet import Member
-    from mgov.governance.monitor import Checked
     from mgov.governance.outcomes import Outcome
     from mgov.governance.registry import Registered
     from mgov.model.health import Health

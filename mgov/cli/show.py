@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mgov.governance.fleet import Member
     from mgov.governance.observed import Past
     from mgov.governance.registry import Details
+    from mgov.model.healthpolicy import HealthPolicy
 
 SHOW_COLUMNS = (Column("field"), Column("value"))
 
@@ -56,6 +57,8 @@ def _rows(details: Details, pasts: Mapping[str, Past], now: float) -> list[tuple
     rows += [("depends on", dependency_text(d)) for d in service.dependencies]
     rows += [("needed by", name) for name in details.dependents]
     rows += [("endpoint", endpoint) for endpoint in service.api]
+    if service.health is not None:
+        rows.append(("checks", _policy_text(service.health)))
     if service.schema:
         properties = service.schema.get("properties")
         rows.append(("schema", ", ".join(properties if isinstance(properties, dict) else service.schema)))
@@ -67,6 +70,20 @@ def _rows(details: Details, pasts: Mapping[str, Past], now: float) -> list[tuple
             rows.append(("past", f"{member.instance.id}  {known}"))
     rows.append(("revision", details.revision or "none: only instances are registered"))
     return rows
+
+
+def _policy_table(policy: HealthPolicy | None) -> dict[str, Any]:
+    if policy is None:
+        return {}
+    from mgov.model.healthpolicy import health_policy_table
+
+    return health_policy_table(policy)
+
+
+def _policy_text(policy: HealthPolicy) -> str:
+    said = [f"{key} {value}" for key, value in _policy_table(policy).items() if key not in ("expect", "insecure")]
+    said += [f"expect {text}" for text in policy.expect]
+    return ", ".join([*said, "certificates not verified"] if policy.insecure else said)
 
 
 def _member_line(member: Member, now: float) -> str:
@@ -111,6 +128,7 @@ def _document(details: Details, pasts: Mapping[str, Past], now: float) -> dict[s
         "dependents": list(details.dependents),
         "api": list(service.api),
         "schema": dict(service.schema),
+        "health": _policy_table(service.health),
         "maintenance": {"since": time_of(held.since), "until": time_of(held.until), "reason": held.reason}
         if held is not None and held.is_active(now)
         else None,

@@ -5,78 +5,75 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.errors import NO, OK, NotFound, UsageError
-from mgov.model.health import DEFAULT_TIMEOUT_S, HEALTHY
+from mgov.model.health import HEALTHY
+from mgov.model.names import matches
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mgov.cli.session import Session
-    from mgov.governance.monitor import Checked
-    from mgov.net.probe import Trust
+    from mgov.governance.checked import Checked
+    from mgov.governance.monitor import Manner
 
 
 class How(NamedTuple):
-    """How to look: `timeout_s` instead of each check's own, what bare URLs are held to, and whom TLS trusts.
+    """How to look: as `manner` says; `expect` is what bare URLs are held to; `is_deep` adds what services need."""
 
-    `is_deep` adds what the named services need; a watch has thresholds.
-    """
-
-    timeout_s: float | None = None
-    concurrency: int | None = None
+    manner: Manner
     expect: tuple[str, ...] = ()
-    trust: Trust | None = None
-    is_watch: bool = False
     is_deep: bool = False
 
 
 def sweeper(session: Session, targets: Sequence[str], how: How) -> Callable[[float | None], list[Checked]]:
     """The function that looks once at everything named; it raises NotFound when there is nothing to look at.
 
-    It is given the seconds that any probe may take at the most, or None.
+    It is given the seconds that any probe may take at the most, or None. The results are in the order of `targets`.
     """
     urls = [target for target in targets if "://" in target]
     names = [target for target in targets if "://" not in target]
-    for name in names:
-        if ":" in name or "/" in name:
-            raise UsageError(f"{name[:80]!r} is neither a service nor a URL", hint=f"a URL is http://{name[:80]}")
-
-    if how.expect and names:
-        raise UsageError("--expect is for bare URLs", hint=f"mgov register {names[0]} URL --check-expect ...")
+    _check_targets(names, urls, how)
 
     def sweep(most_s: float | None = None) -> list[Checked]:
+        from mgov.governance.monitor import check_urls
+
+        manner = how.manner._replace(most_s=most_s)
         results: list[Checked] = []
         if names or not urls:
-            from mgov.governance.monitor import ONE_SHOT, WATCHING
-
             platform = session.platform()
-            results += platform.monitor.sweep(
-                platform.registry.with_needs(names) if how.is_deep and names else names,
-                timeout_s=how.timeout_s,
-                most_s=most_s,
-                concurrency=how.concurrency,
-                thresholds=WATCHING if how.is_watch else ONE_SHOT,
-                trust=how.trust,
-            )
+            wanted = platform.registry.with_needs(names) if how.is_deep and names else names
+            results += platform.monitor.sweep(wanted, manner)
         if urls:
-            from mgov.governance.monitor import check_urls
-
-            wanted_s = how.timeout_s if how.timeout_s is not None else DEFAULT_TIMEOUT_S
-            probe_s = wanted_s if most_s is None else min(wanted_s, most_s)
-            results += check_urls(
-                urls,
-                clock=session.clock,
-                timeout_s=probe_s,
-                expect=how.expect,
-                concurrency=how.concurrency,
-                trust=how.trust,
-            )
+            results += check_urls(urls, manner, clock=session.clock, expect=how.expect)
         if not results:
             what = f"{', '.join(names)} has no instances" if names else "no instance is registered"
             raise NotFound(f"nothing to check: {what}", hint="mgov register NAME URL")
-        return results
+        return _in_order(results, targets) if names and urls else results
 
     return sweep
+
+
+def _check_targets(names: Sequence[str], urls: Sequence[str], how: How) -> None:
+    for name in names:
+        if ":" in name or "/" in name:
+            raise UsageError(f"{name[:80]!r} is neither a service nor a URL", hint=f"a URL is http://{name[:80]}")
+    if how.expect and names:
+        raise UsageError("--expect is for bare URLs", hint=f"mgov register {names[0]} URL --check-expect ...")
+    if urls and not names and how.manner.max_age_s is not None:
+        raise UsageError("--cached is for services: nothing is kept of bare URLs")
+
+
+def _in_order(results: list[Checked], targets: Sequence[str]) -> list[Checked]:
+    """`results` in the order of the targets that name them; what nobody named (a need) comes last."""
+    urls = iter([place for place, target in enumerate(targets) if "://" in target])
+
+    def place_of(result: Checked) -> int:
+        if not result.service:
+            return next(urls)
+        named = (place for place, target in enumerate(targets) if matches(target, result.service))
+        return next(named, len(targets))
+
+    return sorted(results, key=place_of)
 
 
 def status_of(results: Sequence[Checked]) -> int:

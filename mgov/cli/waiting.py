@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mgov.cli.output import View
     from mgov.cli.reports import Reports
     from mgov.cli.session import Session
+    from mgov.governance.checked import Checked
     from mgov.governance.gates import Passage
-    from mgov.governance.monitor import Checked
     from mgov.model.gate import Ruling
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mgov.cli.reports import Reports
     from mgov.cli.session import Session
-    from mgov.governance.monitor import Checked
+    from mgov.governance.checked import Checked
 
     Sweep = Callable[[float | None], list[Checked]]
 

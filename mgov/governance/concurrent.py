@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from mgov.governance.discovery import Discovery
 from mgov.governance.manifests import Manifests
-from mgov.governance.monitor import ONE_SHOT, Monitor
+from mgov.governance.monitor import USUAL, Manner, Monitor
 from mgov.governance.registry import Registry
 
 if TYPE_CHECKING:
-    from mgov.governance.monitor import Checked, OnChecked
-    from mgov.governance.observed import Thresholds
+    from mgov.governance.checked import Checked
+    from mgov.governance.monitor import OnChecked
     from mgov.governance.platform import Platform
-    from mgov.net.probe import Trust
 
 C = TypeVar("C")
 P = ParamSpec("P")
@@ -87,21 +86,10 @@ class AsyncMonitor(_InThread[Monitor]):
     last_looks = _in_thread(Monitor.last_looks)
 
     async def sweep(
-        self,
-        patterns: Sequence[str] = (),
-        *,
-        timeout_s: float | None = None,
-        most_s: float | None = None,
-        concurrency: int | None = None,
-        on_checked: OnChecked | None = None,
-        thresholds: Thresholds = ONE_SHOT,
-        trust: Trust | None = None,
+        self, patterns: Sequence[str] = (), how: Manner = USUAL, *, on_checked: OnChecked | None = None
     ) -> list[Checked]:
         """As `Monitor.sweep`."""
-        return await self._component.sweep_async(
-            patterns, timeout_s=timeout_s, most_s=most_s, concurrency=concurrency, on_checked=on_checked,
-            thresholds=thresholds, trust=trust,
-        )
+        return await self._component.sweep_async(patterns, how, on_checked=on_checked)
 
 
 class AsyncPlatform:

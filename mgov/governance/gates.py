@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mgov.clock import Clock
-    from mgov.governance.monitor import Checked
+    from mgov.governance.checked import Checked
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0

@@ -2,110 +2,102 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
+from mgov.governance.checked import Checked, at_once, refused, seen, unseen, untouched, url_result
 from mgov.governance.fleet import Look, Member, all_members, looks_in, members_of, suggest_service
 from mgov.governance.observed import Observed, Seen, Thresholds
+from mgov.governance.policies import in_force, policies_of
+from mgov.governance.rounds import Job, Rounds
 from mgov.model.health import (
     COMMAND,
-    DEFAULT_TIMEOUT_S,
     GRPC,
+    GRPCS,
     MAINTENANCE,
     NONE,
     UNHEALTHY,
     Check,
-    Health,
     HealthRecord,
-    Observation,
     expecting,
-    fold,
-    judge,
     parse_check_url,
 )
 from mgov.model.measurement import Measurement, observe
 from mgov.model.names import check_name, is_glob
 from mgov.model.record import NamedTuple
-from mgov.net.probe import Target, Trust, target_of
+from mgov.net.probe import Target, target_of
 from mgov.net.sweep import sweep, sweep_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mgov.clock import Clock
+    from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.instance import Instance
-    from mgov.model.result import Result
-    from mgov.net.sweep import OnResult, ProbeAll
+    from mgov.net.probe import Trust
+    from mgov.net.sweep import ProbeAll
     from mgov.store.base import Store
 
-    OnChecked = Callable[["Checked"], None]
+    OnChecked = Callable[[Checked], None]
+    Policies = Mapping[str, HealthPolicy]
+    Refusals = Callable[[Sequence[Instance], Policies], set[str]]
 
 EVERYTHING = "*"
-ONE_SHOT = Thresholds()
-WATCHING = Thresholds(rise=1, fall=3)          # one lost packet is no outage to who looks every few seconds
+ONE_SHOT = Thresholds(rise=1, fall=1)
+WATCHING = Thresholds(rise=1, fall=3)           # one lost packet is no outage to who looks every few seconds
+_NOT_SAID = Thresholds()
+_NO_COMMAND = "its command may not run here: mgov trust"
+_NO_FILES = "its service's files may not be read here: mgov trust"
 
 
-class Checked(NamedTuple):
-    """One target after a sweep. `service` and `instance` are '' for a bare URL.
+class Manner(NamedTuple):
+    """How a sweep looks. Durations are seconds; None leaves it to each check, service or the default.
 
-    `is_local` says that this machine could not probe it: `health` is then what was known before, marked stale.
-    `evidence` holds the phases in milliseconds and what was read, for a target that was probed.
+    `timeout_s` takes the place of each check's own, `most_s` caps whichever holds. `thresholds` and `retry_count` take
+    the place of a service's own; `usual` are the thresholds of services that have none. `trust` holds TLS options in
+    place of a service's own. What was seen within `max_age_s` is not looked at again.
     """
 
-    service: str
-    instance: str
-    url: str
-    health: Health
-    evidence: Mapping[str, Any] = {}
-    is_local: bool = False
-
-    @property
-    def name(self) -> str:
-        """What a person calls it: `service/instance`, or the URL."""
-        return f"{self.service}/{self.instance}" if self.service else self.url
-
-    @property
-    def is_failing(self) -> bool:
-        """Whether it keeps the answer from being "all is well"."""
-        return self.health.status == UNHEALTHY or self.is_local
-
-    def to_result(self) -> Result:
-        """The record that reports are made of."""
-        from mgov.model.result import Result
-
-        health = self.health
-        return Result(
-            self.service,
-            self.instance,
-            self.url,
-            health.status,
-            health.reason,
-            health.latency_ms,
-            health.checked_at,
-            self.evidence,
-            self.is_local,
-        )
+    timeout_s: float | None = None
+    most_s: float | None = None
+    concurrency: int | None = None
+    thresholds: Thresholds = _NOT_SAID
+    usual: Thresholds = ONE_SHOT
+    trust: Trust | None = None
+    retry_count: int | None = None
+    max_age_s: float | None = None
 
 
-class _Job(NamedTuple):
-    """A sweep before it runs: who is looked at, and which of them are probed.
+USUAL = Manner()
 
-    `seen_at` is filled as the targets answer, for a sweep may last long and overlap with another. `refused` holds the
-    keys of those whose command checks may not run here.
+
+class _Plan(NamedTuple):
+    """A sweep before it runs: who is looked at, which of them are probed, and how.
+
+    `refused` holds the keys of those whose checks may not be carried out here, `policies` what services say of theirs.
     """
 
     patterns: tuple[str, ...]
     started_at: float
     members: list[Member]
     probed: list[int]
-    targets: list[Target]
-    seen_at: list[float]
+    jobs: list[Job]
     refused: set[str]
+    policies: Policies
+    manner: Manner
+
+    def thresholds_of(self, service: str) -> Thresholds:
+        """Said for this sweep, or by the service, or the usual ones."""
+        policy = self.policies.get(service)
+        own = Thresholds(policy.rise, policy.fall) if policy is not None else _NOT_SAID
+        return self.manner.thresholds.over(own).over(self.manner.usual)
 
 
-def no_command(instances: Sequence[Instance]) -> set[str]:
-    """The keys of all that have a command check: without anybody to ask, none is trusted."""
-    return {instance.key for instance in instances if instance.check.kind == COMMAND}
+def no_command(instances: Sequence[Instance], policies: Policies) -> set[str]:
+    """The keys of all whose checks need trust: without anybody to ask, none has it."""
+    from mgov.model.trust import needs_trust
+
+    return {i.key for i in instances if needs_trust(i, policies.get(i.service))}
 
 
 class Monitor:
@@ -116,54 +108,46 @@ class Monitor:
         store: Store,
         clock: Clock,
         probe_all: ProbeAll = sweep_now,
-        untrusted_among: Callable[[Sequence[Instance]], set[str]] = no_command,
+        untrusted_among: Refusals = no_command,
     ) -> None:
         """`probe_all` probes targets for `sweep`; `sweep_async` always uses the engine itself.
 
-        `untrusted_among` gives the keys of the instances whose command checks may not run [those with one].
+        `untrusted_among` gives the keys of the instances whose checks may not be carried out, for instances and the
+        policies of their services [all that run a command or read a file].
         """
         self._store, self._clock, self._probe_all = store, clock, probe_all
         self._untrusted_among = untrusted_among
         self._observed = Observed(store)
 
     def sweep(
-        self,
-        patterns: Sequence[str] = (),
-        *,
-        timeout_s: float | None = None,
-        most_s: float | None = None,
-        concurrency: int | None = None,
-        on_checked: OnChecked | None = None,
-        thresholds: Thresholds = ONE_SHOT,
-        trust: Trust | None = None,
+        self, patterns: Sequence[str] = (), how: Manner = USUAL, *, on_checked: OnChecked | None = None
     ) -> list[Checked]:
         """Look at every instance of the services that match (all, if no pattern is given), and keep what was seen.
 
-        In the order of services and ids. `timeout_s` takes the place of each check's own, `most_s` caps whichever
-        holds; `trust` holds the TLS options of this sweep. `on_checked` is told each result as it comes, before
-        `thresholds` are applied. NotFound for a name that no service has; an empty list when nothing is registered.
+        In the order of services and ids. `on_checked` is told each result as it comes, before thresholds are applied.
+        NotFound for a name that no service has; an empty list when nothing is registered.
         """
-        job = self._job(patterns, timeout_s, most_s, trust)
-        seen = self._probe_all(job.targets, concurrency=concurrency, on_result=self._relay(job, on_checked))
-        return self._keep(job, seen, thresholds)
+        plan = self._plan(patterns, how)
+        rounds = self._rounds(plan, on_checked)
+        for wave in rounds:
+            if wave.pause_s:
+                self._clock.sleep(wave.pause_s)
+            found = self._probe_all(wave.targets, concurrency=how.concurrency, on_result=rounds.relay(wave))
+            rounds.take(wave, found)
+        return self._keep(plan, rounds)
 
     async def sweep_async(
-        self,
-        patterns: Sequence[str] = (),
-        *,
-        timeout_s: float | None = None,
-        most_s: float | None = None,
-        concurrency: int | None = None,
-        on_checked: OnChecked | None = None,
-        thresholds: Thresholds = ONE_SHOT,
-        trust: Trust | None = None,
+        self, patterns: Sequence[str] = (), how: Manner = USUAL, *, on_checked: OnChecked | None = None
     ) -> list[Checked]:
         """As `sweep`, in the running event loop; only reading and writing the store happen in a thread."""
         import asyncio
 
-        job = await asyncio.to_thread(self._job, patterns, timeout_s, most_s, trust)
-        seen = await sweep(job.targets, concurrency=concurrency, on_result=self._relay(job, on_checked))
-        return await asyncio.to_thread(self._keep, job, seen, thresholds)
+        plan = await asyncio.to_thread(self._plan, patterns, how)
+        rounds = self._rounds(plan, on_checked)
+        for wave in rounds:
+            await asyncio.sleep(wave.pause_s)
+            rounds.take(wave, await sweep(wave.targets, concurrency=how.concurrency, on_result=rounds.relay(wave)))
+        return await asyncio.to_thread(self._keep, plan, rounds)
 
     def last_looks(self) -> list[Look]:
         """The newest sweep over each pattern, newest first; sweeps of single services leave none."""
@@ -171,9 +155,7 @@ class Monitor:
 
     # -- inside
 
-    def _job(
-        self, patterns: Sequence[str], timeout_s: float | None, most_s: float | None, trust: Trust | None
-    ) -> _Job:
+    def _plan(self, patterns: Sequence[str], how: Manner) -> _Plan:
         now = self._clock.now()
         wanted = tuple(dict.fromkeys(patterns)) or (EVERYTHING,)
         members: dict[str, Member] = {}
@@ -181,22 +163,19 @@ class Monitor:
             for member in self._matching(pattern, now):
                 members[member.instance.key] = member
         chosen = [members[key] for key in sorted(members, key=lambda key: key.split("/"))]
-        refused = self._refused([m.instance for m in chosen])
-        probed = [
-            i
-            for i, m in enumerate(chosen)
-            if m.instance.check.kind != NONE and m.health.status != MAINTENANCE and m.instance.key not in refused
-        ]
-        targets = [_target(chosen[i].instance.check, timeout_s, most_s, trust) for i in probed]
-        return _Job(wanted, now, chosen, probed, targets, [now] * len(targets), refused)
+        policies = policies_of(self._store, {m.instance.service for m in chosen})
+        barred = self._refused([m.instance for m in chosen], policies)
+        probed = [i for i, m in enumerate(chosen) if m.instance.key not in barred and _is_due(m, how, now)]
+        jobs = [_job(chosen[i].instance, policies, how) for i in probed]
+        return _Plan(wanted, now, chosen, probed, jobs, barred, policies, how)
 
-    def _refused(self, instances: Sequence[Instance]) -> set[str]:
+    def _refused(self, instances: Sequence[Instance], policies: Policies) -> set[str]:
         kinds = {instance.check.kind for instance in instances}
-        if GRPC in kinds:
+        if kinds & {GRPC, GRPCS}:
             from mgov.net.grpc import check_available
 
             check_available()
-        return self._untrusted_among(instances) if COMMAND in kinds else set()
+        return self._untrusted_among(instances, policies) if COMMAND in kinds or policies else set()
 
     def _matching(self, pattern: str, now: float) -> Iterable[Member]:
         if is_glob(pattern):
@@ -210,128 +189,111 @@ class Monitor:
             raise NotFound(f"no service {pattern}", hint=suggest_service(self._store, pattern))
         return members
 
-    def _relay(self, job: _Job, on_checked: OnChecked | None) -> OnResult:
-        def relay(index: int, seen: Measurement) -> None:
-            job.seen_at[index] = at = self._clock.now()
+    def _rounds(self, plan: _Plan, on_checked: OnChecked | None) -> Rounds:
+        def tell(index: int, measurement: Measurement, at: float) -> None:
             if on_checked is not None:
-                on_checked(_at_once(job.members[job.probed[index]], seen, at))
+                on_checked(at_once(plan.members[plan.probed[index]], plan.jobs[index].check, measurement, at))
 
-        return relay
+        return Rounds(plan.jobs, self._clock, tell)
 
-    def _keep(self, job: _Job, seen: Sequence[Measurement], thresholds: Thresholds) -> list[Checked]:
+    def _keep(self, plan: _Plan, rounds: Rounds) -> list[Checked]:
         at = self._clock.now()
         observed: Seen = {}
         present: dict[str, set[str]] = {}
-        probed = set(job.probed)
+        probed = set(plan.probed)
         spoiled = {
-            m.instance.service for i, m in enumerate(job.members) if i not in probed and m.instance.check.kind != NONE
+            m.instance.service for i, m in enumerate(plan.members) if i not in probed and m.instance.check.kind != NONE
         }
-        for member in job.members:
+        for member in plan.members:
             present.setdefault(member.instance.service, set()).add(member.instance.id)
-        for index, measurement, seen_at in zip(job.probed, seen, job.seen_at, strict=True):
-            instance = job.members[index].instance
+        for index, job, measurement, seen_at in zip(plan.probed, plan.jobs, rounds.seen, rounds.seen_at, strict=True):
+            instance = plan.members[index].instance
             if measurement.is_local:
                 spoiled.add(instance.service)
             else:
-                observation = observe(instance.check, measurement, at=seen_at)
+                observation = observe(job.check, measurement, at=seen_at)
                 observed.setdefault(instance.service, {})[instance.id] = observation
-        by_name = {pattern for pattern in job.patterns if not is_glob(pattern)}
+        by_name = {pattern for pattern in plan.patterns if not is_glob(pattern)}
         records = self._observed.keep(
-            observed, present, must_write=by_name | spoiled, at=at, thresholds=thresholds
+            observed, present, must_write=by_name | spoiled, at=at, thresholds=plan.thresholds_of
         )
-        measured = dict(zip(job.probed, seen, strict=True))
+        measured = dict(zip(plan.probed, rounds.seen, strict=True))
         results = [
-            _refusal(member)
-            if member.instance.key in job.refused
-            else self._checked(member, measured.get(i), observed, records, at)
-            for i, member in enumerate(job.members)
+            refused(member, _NO_COMMAND if member.instance.check.kind == COMMAND else _NO_FILES)
+            if member.instance.key in plan.refused
+            else _checked(member, measured.get(i), observed, records, at)
+            for i, member in enumerate(plan.members)
         ]
         failed_count = sum(result.health.status == UNHEALTHY for result in results)
         self._observed.confirm([
-            Look(pattern, job.started_at, at, len(results), failed_count, sorted(spoiled))
-            for pattern in job.patterns
-            if is_glob(pattern) and job.members
+            Look(pattern, plan.started_at, at, len(results), failed_count, sorted(spoiled))
+            for pattern in plan.patterns
+            if is_glob(pattern) and plan.members
         ])
         return results
-
-    def _checked(
-        self,
-        member: Member,
-        measurement: Measurement | None,
-        observed: Seen,
-        records: dict[str, dict[str, HealthRecord]],
-        at: float,
-    ) -> Checked:
-        instance = member.instance
-        if measurement is None:
-            return Checked(instance.service, instance.id, instance.check.url or instance.url, member.health)
-        if measurement.is_local:
-            return _unseen(member, measurement)
-        observation = observed[instance.service][instance.id]
-        return _seen(member, records[instance.service][instance.id], observation, at)
 
 
 def check_urls(
     urls: Sequence[str],
+    how: Manner = USUAL,
     *,
     clock: Clock,
-    timeout_s: float = DEFAULT_TIMEOUT_S,
     expect: tuple[str, ...] = (),
-    concurrency: int | None = None,
     on_checked: OnChecked | None = None,
-    trust: Trust | None = None,
 ) -> list[Checked]:
-    """Look at bare URLs (http, https, tcp, tls), in their order; needs no store and keeps nothing."""
-    checks = [expecting(parse_check_url(url, timeout_s=timeout_s), expect) for url in urls]
-    targets = [target_of(check, trust=trust) for check in checks]
+    """Look at bare URLs (http, https, tcp, tls, grpc, grpcs), in their order; needs no store and keeps nothing."""
+    checks = [expecting(parse_check_url(url), expect) for url in urls]
+    jobs = [Job(check, _target(check, how, how.trust), _retries(how, None)) for check in checks]
 
-    def relay(index: int, seen: Measurement) -> None:
+    def tell(index: int, measurement: Measurement, at: float) -> None:
         if on_checked is not None:
-            on_checked(_checked_url(checks[index], seen, clock.now()))
+            on_checked(url_result(checks[index], measurement, at))
 
-    seen = sweep_now(targets, concurrency=concurrency, on_result=relay)
+    rounds = Rounds(jobs, clock, tell)
+    for wave in rounds:
+        if wave.pause_s:
+            clock.sleep(wave.pause_s)
+        rounds.take(wave, sweep_now(wave.targets, concurrency=how.concurrency, on_result=rounds.relay(wave)))
     at = clock.now()
-    return [_checked_url(check, measurement, at) for check, measurement in zip(checks, seen, strict=True)]
+    return [url_result(check, measurement, at) for check, measurement in zip(checks, rounds.seen, strict=True)]
 
 
-def _target(check: Check, timeout_s: float | None, most_s: float | None, trust: Trust | None) -> Target:
-    wanted_s = timeout_s if timeout_s is not None else check.timeout_s
-    return target_of(check, timeout_s=wanted_s if most_s is None else min(wanted_s, most_s), trust=trust)
+def _is_due(member: Member, how: Manner, now: float) -> bool:
+    health = member.health
+    if member.instance.check.kind == NONE or health.status == MAINTENANCE:
+        return False
+    if how.max_age_s is None or health.checked_at is None or health.stale:
+        return True
+    return now - health.checked_at > how.max_age_s
 
 
-def _checked_url(check: Check, seen: Measurement, at: float) -> Checked:
-    if seen.is_local:
-        health = Health(UNHEALTHY, True, f"could not be probed from here: {seen.detail}", None, None)
-        return Checked("", "", check.url, health, is_local=True)
-    observation = observe(check, seen, at=at)
-    return Checked("", "", check.url, _health_of(observation), observation.evidence)
+def _job(instance: Instance, policies: Policies, how: Manner) -> Job:
+    policy = policies.get(instance.service)
+    check, trust = in_force(instance.check, policy, how.trust)
+    return Job(check, _target(check, how, trust), _retries(how, policy.retries if policy is not None else None))
 
 
-def _refusal(member: Member) -> Checked:
-    instance = member.instance
-    health = member.health._replace(stale=True, reason="its command may not run here: mgov trust")
-    return Checked(instance.service, instance.id, instance.check.url, health, is_local=True)
+def _retries(how: Manner, own: int | None) -> int:
+    if how.most_s is not None:
+        return 0                                # who waits looks again anyway
+    return how.retry_count if how.retry_count is not None else own or 0
 
 
-def _unseen(member: Member, measurement: Measurement) -> Checked:
-    instance = member.instance
-    health = member.health._replace(stale=True, reason=f"could not be probed from here: {measurement.detail}")
-    return Checked(instance.service, instance.id, instance.check.url, health, is_local=True)
+def _target(check: Check, how: Manner, trust: Trust | None) -> Target:
+    wanted_s = how.timeout_s if how.timeout_s is not None else check.timeout_s
+    return target_of(check, timeout_s=wanted_s if how.most_s is None else min(wanted_s, how.most_s), trust=trust)
 
 
-def _seen(member: Member, record: HealthRecord, observation: Observation, at: float) -> Checked:
-    instance = member.instance
-    health = judge(instance.check, now=at, record=record, ttl_s=instance.ttl_s, heartbeat=member.heartbeat)
-    health = health._replace(latency_ms=observation.latency_ms)
-    return Checked(instance.service, instance.id, instance.check.url, health, observation.evidence)
-
-
-def _at_once(member: Member, measurement: Measurement, at: float) -> Checked:
+def _checked(
+    member: Member,
+    measurement: Measurement | None,
+    observed: Seen,
+    records: Mapping[str, Mapping[str, HealthRecord]],
+    at: float,
+) -> Checked:
+    if measurement is None:
+        return untouched(member)
     if measurement.is_local:
-        return _unseen(member, measurement)
-    observation = observe(member.instance.check, measurement, at=at)
-    return _seen(member, fold(None, observation), observation, at)
-
-
-def _health_of(seen: Observation) -> Health:
-    return Health(seen.status, False, seen.reason, seen.checked_at, seen.latency_ms)
+        return unseen(member, measurement)
+    instance = member.instance
+    return seen(member, records[instance.service][instance.id], observed[instance.service][instance.id], at)

@@ -17,7 +17,7 @@ from mgov.model.record import NamedTuple
 from mgov.store.base import ABSENT, Write, update, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from mgov.store.base import Store
 
@@ -28,10 +28,14 @@ Seen = dict[str, dict[str, Observation]]        # service -> instance id -> obse
 
 
 class Thresholds(NamedTuple):
-    """How many observations in a row make a status better (`rise`) and worse (`fall`)."""
+    """How many observations in a row make a status better (`rise`) and worse (`fall`); None was not said."""
 
-    rise: int = 1
-    fall: int = 1
+    rise: int | None = None
+    fall: int | None = None
+
+    def over(self, others: Thresholds) -> Thresholds:
+        """These, and where one was not said, that of `others`."""
+        return Thresholds(self.rise or others.rise, self.fall or others.fall)
 
 
 class Past(NamedTuple):
@@ -54,25 +58,26 @@ class Observed:
         *,
         must_write: Collection[str],
         at: float,
-        thresholds: Thresholds,
+        thresholds: Callable[[str], Thresholds],
     ) -> dict[str, dict[str, HealthRecord]]:
         """Fold `seen` into the health documents and return every record of the services in it.
 
         `present` names the instances that are registered: records of others are dropped. The services in
-        `must_write` are written even where nothing changed. A newer observation of another sweep stays.
+        `must_write` are written even where nothing changed. `thresholds` gives those of a service. A newer
+        observation of another sweep stays.
         """
         values: dict[str, dict[str, Any]] = {}
         writes: list[Write] = []
         for service, observations in seen.items():
             document = self._store.read(f"health/{service}")
-            value = _folded(value_of(document), observations, present[service], at, thresholds)
+            value = _folded(value_of(document), observations, present[service], at, thresholds(service))
             values[service] = value
             if service in must_write or document is None or _is_news(document.value, value, at):
                 expect = document.revision if document is not None else ABSENT
                 writes.append(Write(f"health/{service}", value, expect))
         if not self._write_all(writes):
             for service in [write.key.partition("/")[2] for write in writes]:
-                values[service] = self._fold_again(service, seen[service], present[service], at, thresholds)
+                values[service] = self._fold_again(service, seen[service], present[service], at, thresholds(service))
         for service in [write.key.partition("/")[2] for write in writes]:
             self._remember(service, seen[service], present[service])
         return {
@@ -162,7 +167,7 @@ def _folded(
     for instance_id, observation in seen.items():
         fields = records.get(instance_id)
         record = HealthRecord(**fields) if fields is not None else None
-        folded = fold(record, observation, rise=thresholds.rise, fall=thresholds.fall)
+        folded = fold(record, observation, rise=thresholds.rise or 1, fall=thresholds.fall or 1)
         records[instance_id] = {key: value for key, value in folded._asdict().items() if key != _COUNT or value}
     return {"written_at": at, "instances": dict(sorted(records.items()))}
 

@@ -20,7 +20,7 @@ from mgov.store.root import INIT_HINT, locate, open_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from mgov.clock import Clock
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mgov.governance.observed import Past
     from mgov.governance.registry import Registry
     from mgov.governance.trusts import Trusts
+    from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.instance import Instance
     from mgov.store.repair import Action, Finding
 
@@ -100,7 +101,12 @@ class Platform:
         """Which instance may be used."""
         from mgov.governance.discovery import Discovery
 
-        return Discovery(self.store, self.clock, lambda name: self.monitor.sweep([name]), self._draw)
+        return Discovery(self.store, self.clock, self._look_at, self._draw)
+
+    def _look_at(self, name: str) -> None:
+        for result in self.monitor.sweep([name]):
+            if result.is_local:
+                self.store.warn(f"{result.name}: {result.health.reason}")
 
     @property
     def monitor(self) -> "Monitor":
@@ -118,8 +124,8 @@ class Platform:
 
         return Trusts(self.store, self.clock, os.environ)
 
-    def _untrusted_among(self, instances: "Sequence[Instance]") -> set[str]:
-        return self.trusts.untrusted_among(instances)
+    def _untrusted_among(self, instances: "Sequence[Instance]", policies: "Mapping[str, HealthPolicy]") -> set[str]:
+        return self.trusts.untrusted_among(instances, policies)
 
     @property
     def manifests(self) -> "Manifests":

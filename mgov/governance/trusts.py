@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mgov.governance.policies import policies_of
 from mgov.model.instance import from_value
 from mgov.model.record import NamedTuple
 from mgov.model.trust import VARIABLE, Act, Grant, acts_of, refusal, untrusted
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mgov.clock import Clock
+    from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.instance import Instance
     from mgov.store.base import Store
 
@@ -34,22 +36,23 @@ class Trusts:
 
     def asked(self) -> list[Asked]:
         """Everything that the store asks for, by service and instance."""
-        acts = acts_of(self._instances())
+        instances = self._instances()
+        acts = acts_of(instances, policies_of(self._store, {instance.service for instance in instances}))
         refused = self._untrusted(acts)
         return [Asked(act, act not in refused) for act in acts]
 
-    def untrusted_among(self, instances: Iterable[Instance]) -> set[str]:
-        """The keys (`Instance.key`) of those whose check may not be carried out.
+    def untrusted_among(self, instances: Iterable[Instance], policies: Mapping[str, HealthPolicy]) -> set[str]:
+        """The keys (`Instance.key`) of those whose check may not be carried out; `policies` are their services'.
 
         The trust file is read only where there is something to trust.
         """
         wanted = list(instances)
-        refused = {act.subject for act in self._untrusted(acts_of(wanted))}
+        refused = {act.subject for act in self._untrusted(acts_of(wanted, policies))}
         return {instance.key for instance in wanted if f"{instance.service}/{instance.id}" in refused}
 
-    def require(self, instances: Iterable[Instance]) -> None:
-        """Raise Untrusted when the check of any of `instances` may not be carried out."""
-        refused = self._untrusted(acts_of(instances))
+    def require(self, instances: Iterable[Instance], policies: Mapping[str, HealthPolicy]) -> None:
+        """Raise Untrusted when the check of any of `instances`, under their services' `policies`, may not be done."""
+        refused = self._untrusted(acts_of(instances, policies))
         if refused:
             raise refusal(sorted(refused))
 

@@ -26,7 +26,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
-from mgov.model.health import HTTP, HTTPS, TCP, TLS
+from mgov.model.health import COMMAND, GRPC, GRPCS, HTTP, HTTPS, TCP, TLS
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ _OF_KIND: dict[str, tuple[str, ...]] = {
     HTTPS: (STATUS, LATENCY, BODY, JSON, HEADER, CERT),
     TCP: (LATENCY,),
     TLS: (LATENCY, CERT),
+    GRPC: (LATENCY,),
+    GRPCS: (LATENCY, CERT),
+    COMMAND: (LATENCY,),
 }
 
 
@@ -74,6 +77,11 @@ def parse_expectation(text: str) -> Expectation:
     return Parser(text).parse()
 
 
+def sees(kind: str, expectation: Expectation) -> bool:
+    """Whether a check of `kind` ever sees what `expectation` speaks of."""
+    return expectation.subject in _OF_KIND.get(kind, ())
+
+
 @lru_cache(maxsize=1024)
 def expectations_of(kind: str, texts: tuple[str, ...] = ()) -> tuple[Expectation, ...]:
     """What a check of `kind` with the expectations `texts` holds its target to; what is implied comes first.
@@ -84,7 +92,7 @@ def expectations_of(kind: str, texts: tuple[str, ...] = ()) -> tuple[Expectation
     subjects = _OF_KIND.get(kind, ())
     given = [parse_expectation(text) for text in texts]
     for expectation in given:
-        if expectation.subject not in subjects:
+        if not sees(kind, expectation):
             raise UsageError(
                 f"expectation {expectation.text[:80]!r}: a {kind} check sees no {expectation.subject}",
                 hint=f"it sees {', '.join(subjects)}" if subjects else f"a {kind} check takes no expectations",

@@ -36,7 +36,9 @@ LATENCY_WEIGHT = 0.3                            # of the newest observation in t
 
 _RANK = {UNHEALTHY: 1, DEGRADED: 2, HEALTHY: 3}
 
-HTTP, HTTPS, TCP, TLS, GRPC, COMMAND, NONE = "http", "https", "tcp", "tls", "grpc", "command", "none"
+HTTP, HTTPS, TCP, TLS, GRPC, GRPCS, COMMAND, NONE = (
+    "http", "https", "tcp", "tls", "grpc", "grpcs", "command", "none",
+)  # fmt: skip
 
 
 class Check(NamedTuple):
@@ -108,7 +110,7 @@ def parse_check(
     interval_s: float = DEFAULT_INTERVAL_S,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> Check:
-    """The check that `text` names for an instance: a path, an absolute URL, tcp, tls, grpc, `command:...` or none.
+    """The check that `text` names for an instance: a path, an absolute URL, tcp, tls, grpc(s), `command:...` or none.
 
     A path is fetched over the instance's own protocol when that is http or https, else over http.
     """
@@ -116,7 +118,7 @@ def parse_check(
         raise UsageError("a check needs an interval of at least 100ms and a timeout of at least 1ms")
     if text == NONE:
         return Check(NONE, "", interval_s, timeout_s)
-    if text in (TCP, TLS, GRPC):
+    if text in (TCP, TLS, GRPC, GRPCS):
         return Check(text, f"{text}://{authority(host, port)}", interval_s, timeout_s)
     if text.startswith(f"{COMMAND}:"):
         from mgov.model.command import command_url
@@ -129,24 +131,24 @@ def parse_check(
         return parse_check_url(text, interval_s=interval_s, timeout_s=timeout_s)
     raise UsageError(
         f"{text[:80]!r} is not a health check",
-        hint="a path such as /health, an absolute URL, tcp, tls, grpc, command:CMD or none",
+        hint="a path such as /health, an absolute URL, tcp, tls, grpc, grpcs, command:CMD or none",
     )
 
 
 def parse_check_url(
     text: str, *, interval_s: float = DEFAULT_INTERVAL_S, timeout_s: float = DEFAULT_TIMEOUT_S
 ) -> Check:
-    """The check of a bare URL: http, https, tcp, grpc (its path names a service), or tls for a certificate."""
+    """The check of a bare URL: http, https, tcp, grpc, grpcs (the path names a service), or tls for a certificate."""
     scheme, host, port, path = split_url(text)
     if scheme in (TCP, TLS):
         if path not in ("", "/"):
             raise UsageError(f"{text[:80]!r} is a {scheme} check and can have no path")
         return Check(scheme, f"{scheme}://{authority(host, port)}", interval_s, timeout_s)
-    if scheme == GRPC:
-        return Check(GRPC, f"grpc://{authority(host, port)}{path if path != '/' else ''}", interval_s, timeout_s)
+    if scheme in (GRPC, GRPCS):
+        return Check(scheme, f"{scheme}://{authority(host, port)}{path if path != '/' else ''}", interval_s, timeout_s)
     if scheme in (HTTP, HTTPS):
         return Check(scheme, f"{scheme}://{authority(host, port)}{path or '/'}", interval_s, timeout_s)
-    raise UsageError(f"{text[:80]!r} cannot be checked", hint="checks speak http, https, tcp, tls and grpc")
+    raise UsageError(f"{text[:80]!r} cannot be checked", hint="checks speak http, https, tcp, tls, grpc and grpcs")
 
 
 def parse_check_table(table: "Mapping[str, Any]", *, protocol: str, host: str, port: int) -> Check:

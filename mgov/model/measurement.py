@@ -2,12 +2,12 @@
 
 The net measures and never judges; this file judges and never connects. An http or https target is healthy when it
 answers with 2xx, degraded with 429 (it lives, and asks for less), unhealthy otherwise; a tcp target is healthy when
-it accepts a connection, a tls target when its certificate is valid. Where the check has expectations, all of them
-must hold (`model.expectation`).
+it accepts a connection, a tls target when its certificate is valid; a command and a gRPC server say it themselves.
+Where the check has expectations, all of them must hold (`model.expectation`).
 """
 
 from mgov.errors import UsageError
-from mgov.model.health import COMMAND, DEGRADED, GRPC, HEALTHY, TCP, UNHEALTHY, Check, Observation
+from mgov.model.health import COMMAND, DEGRADED, GRPC, GRPCS, HEALTHY, TCP, UNHEALTHY, Check, Observation
 from mgov.model.health import TLS as TLS_KIND
 from mgov.model.record import NamedTuple
 
@@ -24,6 +24,7 @@ LOCAL_ERROR, UNFORESEEN = "local-error", "unforeseen"
 ERRORS = (DNS, REFUSED, UNREACHABLE, TIMEOUT, RESET, TLS, PROTOCOL, HEADERS_TOO_LARGE, CLOSED, LOCAL_ERROR, UNFORESEEN)
 
 MAX_BODY_BYTES = 64 * 1024
+_OWN_WORD = (COMMAND, GRPC, GRPCS)              # kinds whose target says itself how it is
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PHASES = ("dns_ms", "connect_ms", "tls_ms", "first_byte_ms", "total_ms")
 
@@ -99,6 +100,9 @@ def _held_to_expectations(check: Check, seen: Measurement, at: float, evidence: 
     if seen.error:
         return UNHEALTHY, seen.detail or seen.error
     unmet = _first_unmet(verdicts)
+    own = _own_word(check, seen) if check.kind in _OWN_WORD else None
+    if own is not None and (own[0] == UNHEALTHY or unmet is None):
+        return own
     if unmet is not None:
         return DEGRADED if unmet.is_soft else UNHEALTHY, f"expected {unmet.text}, observed {unmet.observed}"
     if check.kind == TLS_KIND:
@@ -121,7 +125,7 @@ def _plain_verdict(check: Check, seen: Measurement) -> tuple[str, str]:
         return UNHEALTHY, seen.detail or seen.error
     if check.kind == TCP:
         return HEALTHY, "connected"
-    if check.kind in (COMMAND, GRPC):
+    if check.kind in _OWN_WORD:
         return _own_word(check, seen)
     code = seen.status_code
     if code is None:

@@ -33,14 +33,16 @@ from mgov.model.service import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_FLAGS = {"interval_s": "check-interval", "timeout_s": "check-timeout", "expect": "check-expect"}
+_FLAGS = {"interval_s": "check-interval", "timeout_s": "check-timeout"}
 _SERVICE_TEXTS = ("title", "description", "owner", "domain", "tier")
 
 
 class Registration(NamedTuple):
     """The fields of one registration. `health` is what `parse_check` reads; durations are seconds.
 
-    `tags` and the other sequences replace what was there; an empty one clears it.
+    `tags` and the other sequences replace what was there; an empty one clears it. `policy` holds the keys of the
+    service's `health` table that are given, '' or None to clear one; `expect` is the instance's where one is named,
+    else the service's.
     """
 
     title: str | None = None
@@ -64,12 +66,13 @@ class Registration(NamedTuple):
     expect: Sequence[str] | None = None
     timeout_s: float | None = None
     ttl_s: float | None = None
+    policy: Mapping[str, Any] | None = None
 
     def names_instance(self, url: str | None) -> bool:
         """Whether an instance is meant, not only its service; raise UsageError where half of one is named."""
         if url is not None or self.ttl_s is not None:
             return True
-        for field in ("region", "zone", "weight", "health", "interval_s", "timeout_s", "expect"):
+        for field in ("region", "zone", "weight", "health", "interval_s", "timeout_s"):
             if getattr(self, field) is not None and self.id is None:
                 flag = _FLAGS.get(field, field)
                 raise UsageError(f"--{flag} belongs to an instance", hint="give its URL, or the --id of one")
@@ -98,6 +101,7 @@ def merge_service(
     _set(table, "schema", given.schema)
     if given.dependencies is not None:
         table["dependencies"] = [_table_of(dependency) for dependency in given.dependencies]
+    _set(table, "health", _policy(table.get("health", {}), given, has_instance=has_instance))
     for field in ("version", "tags", "metadata"):
         if not has_instance or not table.get(field):
             _set(table, field, getattr(given, field))
@@ -177,6 +181,14 @@ def _moved(before: Instance, instance: Instance) -> Check:
     if old and new and (rest == old or rest.startswith(f"{old}/")):
         return before.check._replace(url=f"{scheme}://{new}{rest[len(old) :]}")
     return before.check
+
+
+def _policy(before: Mapping[str, Any], given: Registration, *, has_instance: bool) -> dict[str, Any]:
+    """The service's `health` table after `given`."""
+    table = {**before, **(given.policy or {})}
+    if given.expect is not None and not has_instance:
+        table["expect"] = list(given.expect)
+    return {key: value for key, value in table.items() if value not in (None, "", [], False)}
 
 
 def _set(table: dict[str, Any], field: str, value: Any) -> None:

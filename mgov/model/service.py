@@ -14,11 +14,13 @@ from mgov.model.record import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mgov.model.healthpolicy import HealthPolicy
+
 SYNCHRONOUS, ASYNCHRONOUS = "synchronous", "asynchronous"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 MAX_TEXT_CHARS = 1024 * 1024
 TEXT_FIELDS = ("title", "version", "description", "owner", "domain", "tier")
-_KEYS = ("name", *TEXT_FIELDS, "tags", "metadata", "datastores", "api", "schema", "dependencies", "origin")
+_KEYS = ("name", *TEXT_FIELDS, "tags", "metadata", "datastores", "api", "schema", "dependencies", "health", "origin")
 
 
 class Dependency(NamedTuple):
@@ -32,7 +34,8 @@ class Dependency(NamedTuple):
 class Service(NamedTuple):
     """A definition. `api` lists endpoints as `METHOD /path`; `schema` is a JSON Schema of what the service owns.
 
-    `origin` says who keeps the definition: `manifest:SCOPE`, `register`, or '' where a person wrote the file.
+    `health` is what holds for the checks of all its instances. `origin` says who keeps the definition:
+    `manifest:SCOPE`, `register`, or '' where a person wrote the file.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Service(NamedTuple):
     api: tuple[str, ...] = ()
     schema: Mapping[str, Any] = {}
     dependencies: tuple[Dependency, ...] = ()
+    health: HealthPolicy | None = None
     origin: str = ""
 
     @property
@@ -78,6 +82,7 @@ def parse_service(name: str, table: Mapping[str, Any]) -> Service:
         api=parse_api(api),
         schema=check_schema(table.get("schema", {})),
         dependencies=parse_dependencies(table.get("dependencies", []), of=name),
+        health=_health(table),
         origin=text_at(table, "origin"),
     )
 
@@ -97,6 +102,10 @@ def to_table(service: Service) -> dict[str, Any]:
         table["origin"] = service.origin
     if service.metadata:
         table["metadata"] = dict(service.metadata)
+    if service.health is not None:
+        from mgov.model.healthpolicy import health_policy_table
+
+        table["health"] = health_policy_table(service.health)
     if service.schema:
         table["schema"] = dict(service.schema)
     return table
@@ -211,6 +220,15 @@ def metadata_at(table: Mapping[str, Any]) -> dict[str, str]:
         check_text(key, "metadata")
         check_text(text, f"metadata.{key:.80}")
     return dict(sorted(value.items()))
+
+
+def _health(table: Mapping[str, Any]) -> HealthPolicy | None:
+    if "health" not in table:
+        return None
+    from mgov.model.healthpolicy import NO_POLICY, parse_health_policy
+
+    policy = parse_health_policy(table["health"])
+    return None if policy == NO_POLICY else policy
 
 
 def _parse_entry(entry: Any) -> Dependency:

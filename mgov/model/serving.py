@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from mgov.model.health import HEALTHY, UNHEALTHY
 
-GRPC, GRPCS = "grpc", "grpcs"
 SERVING = 1
 STATUSES = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
 _MAX_VARINT_BYTES = 10

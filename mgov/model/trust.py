@@ -12,14 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.errors import Untrusted
+from mgov.model.healthpolicy import reads_files
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.instance import Instance
 
-COMMAND_KIND = "command"
+COMMAND_KIND, FILE_KIND = "command", "file"
 VARIABLE = "MGOV_TRUST"
 
 
@@ -47,13 +49,21 @@ class Grant(NamedTuple):
     location: str = ""
 
 
-def acts_of(instances: Iterable[Instance]) -> list[Act]:
-    """What checking `instances` would carry out, in their order: their command checks."""
-    return [
-        Act(f"{instance.service}/{instance.id}", COMMAND_KIND, instance.check.url.removeprefix("command:"))
-        for instance in instances
-        if instance.check.kind == COMMAND_KIND
-    ]
+def acts_of(instances: Iterable[Instance], policies: Mapping[str, HealthPolicy]) -> list[Act]:
+    """What checking `instances` would carry out, in their order: commands, and files that their services name."""
+    acts = []
+    for instance in instances:
+        subject = f"{instance.service}/{instance.id}"
+        if instance.check.kind == COMMAND_KIND:
+            acts.append(Act(subject, COMMAND_KIND, instance.check.url.removeprefix("command:")))
+        elif (policy := policies.get(instance.service)) is not None and reads_files(instance.check, policy):
+            acts += [Act(subject, FILE_KIND, path) for path in policy.files]
+    return acts
+
+
+def needs_trust(instance: Instance, policy: HealthPolicy | None) -> bool:
+    """Whether checking `instance` carries out any act."""
+    return bool(acts_of([instance], {instance.service: policy} if policy is not None else {}))
 
 
 def is_trusted(grants: Mapping[str, Grant], store_id: str, digest: str, variable: str) -> bool:
@@ -81,7 +91,8 @@ def refusal(acts: Sequence[Act]) -> Untrusted:
     """The error that says that `acts` (at least one) are not trusted."""
     first = acts[0]
     others = f" and {len(acts) - 1} more" if len(acts) > 1 else ""
+    verb = "run" if first.kind == COMMAND_KIND else "read"
     return Untrusted(
-        f"{first.subject} asks to run {first.content[:80]!r}{others}, and this store is not trusted to",
-        hint="look at what it would run, and agree, with: mgov trust",
+        f"{first.subject} asks to {verb} {first.content[:80]!r}{others}, and this store is not trusted to",
+        hint="look at what it asks for, and agree, with: mgov trust",
     )

@@ -1,9 +1,10 @@
 """The probe of gRPC health: one unary call of grpc.health.v1.Health/Check over HTTP/2.
 
 `async probe_grpc(target, place, link, seen)` as all probes; the URL is `grpc://HOST:PORT` or
-`grpc://HOST:PORT/SERVICE`. The protocol itself is h2's, which does no I/O: connection, deadline and phases are the
-Link's, as for every other probe. The framing is that of grpc/doc/PROTOCOL-HTTP2.md: a message is a byte that says
-whether it is compressed, four bytes of length and that many bytes; the outcome is `grpc-status` in the trailers.
+`grpc://HOST:PORT/SERVICE`, and `grpcs://` over TLS with h2 agreed on. The protocol itself is h2's, which does no I/O:
+connection, deadline and phases are the Link's, as for every other probe. The framing is that of
+grpc/doc/PROTOCOL-HTTP2.md: a message is a byte that says whether it is compressed, four bytes of length and that many
+bytes; the outcome is `grpc-status` in the trailers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
+from mgov.model.health import GRPCS
 from mgov.model.measurement import CLOSED, PROTOCOL
 from mgov.model.names import authority
 from mgov.model.serving import name_of, request, response
@@ -42,6 +44,10 @@ _VERSION: str = sys.modules["mgov"].__version__
 async def probe_grpc(target: Target, place: Place, link: Link, seen: Seen) -> None:
     """Ask for the health of the service in the URL's path, or of the server as a whole."""
     await link.connect(place.host, place.port)
+    if place.scheme == GRPCS:
+        from mgov.net.probe import start_tls
+
+        await start_tls(target, place, link, seen, want_cert=target.want_cert, alpn=("h2",))
     status = await _check(place, link)
     reply = Reply(status, name_of(status).encode())
     seen.answer = reply
@@ -167,7 +173,7 @@ def _unquoted(text: str) -> str:
 def _request_headers(place: Place, timeout_ms: int) -> list[tuple[str, str]]:
     return [
         (":method", "POST"),
-        (":scheme", "https" if place.scheme == "grpcs" else "http"),
+        (":scheme", "https" if place.scheme == GRPCS else "http"),
         (":path", METHOD),
         (":authority", authority(place.host, place.port)),
         ("te", "trailers"),

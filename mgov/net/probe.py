@@ -30,12 +30,16 @@ if TYPE_CHECKING:
 
 
 class Trust(NamedTuple):
-    """Whom TLS trusts and what it shows: the fields of a Target that a context is built from."""
+    """Whom TLS trusts and what it shows: the fields of a Target that a context is built from.
+
+    `alpn` names the protocols to agree on, best first (RFC 7301).
+    """
 
     insecure: bool = False
     ca_file: str = ""
     cert_file: str = ""
     key_file: str = ""
+    alpn: tuple[str, ...] = ()
 
 
 class Target(NamedTuple):
@@ -68,7 +72,7 @@ def target_of(check: Check, *, timeout_s: float | None = None, trust: Trust | No
     Expectations that are wrong need nothing: the judgement says so of their target. Raises EngineMissing (a
     UsageError) where this machine cannot judge at all.
     """
-    insecure, ca_file, cert_file, key_file = trust or Trust()
+    insecure, ca_file, cert_file, key_file, _ = trust or Trust()
     body = headers = certificate = False
     if check.expect:
         from mgov.model.expectation import expectations_of, needs
@@ -117,18 +121,21 @@ async def probe_http(target: Target, place: Place, link: Link, seen: Seen) -> No
 async def probe_https(target: Target, place: Place, link: Link, seen: Seen) -> None:
     """As http, over TLS."""
     await link.connect(place.host, place.port)
-    await _start_tls(target, place, link, seen, want_cert=target.want_cert)
+    await start_tls(target, place, link, seen, want_cert=target.want_cert)
     await _exchange(target, place, link, seen)
 
 
 async def probe_tls(target: Target, place: Place, link: Link, seen: Seen) -> None:
     """Connect, shake hands and read the certificate, no more."""
     await link.connect(place.host, place.port)
-    await _start_tls(target, place, link, seen, want_cert=True)
+    await start_tls(target, place, link, seen, want_cert=True)
 
 
-async def _start_tls(target: Target, place: Place, link: Link, seen: Seen, *, want_cert: bool) -> None:
-    trust = target.trust
+async def start_tls(
+    target: Target, place: Place, link: Link, seen: Seen, *, want_cert: bool, alpn: tuple[str, ...] = ()
+) -> None:
+    """Shake hands, and keep the certificate if wanted, or if it is refused because of its dates."""
+    trust = target.trust._replace(alpn=alpn)
     try:
         await link.start_tls(place.host, trust)
     except CertificateRefused as refusal:
@@ -179,6 +186,7 @@ PROBES: dict[str, Probe] = {
     "tcp": probe_tcp,
     "tls": probe_tls,
     "grpc": _probe_grpc,
+    "grpcs": _probe_grpc,
     "command": _probe_command,
 }
 

@@ -44,6 +44,8 @@ def context_for(built: Contexts, trust: Trust) -> ssl.SSLContext:
 
 def _build(trust: Trust) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)       # TLS 1.2 or newer, certificate and name verified
+    if trust.alpn:
+        context.set_alpn_protocols(list(trust.alpn))
     if trust.cert_file:
         _show_certificate(context, trust.cert_file, trust.key_file)
     if trust.insecure:

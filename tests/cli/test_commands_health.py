@@ -186,3 +186,65 @@ def test_a_command_for_an_unknown_instance_is_not_run(mgov, tmp_path):
     touched = tmp_path / "ran"
     assert mgov("heartbeat", "backup", "--", "touch", str(touched)).code == 3
     assert not touched.exists()
+
+
+def test_a_policy_shows_in_show_and_export_and_an_empty_one_is_gone(mgov):
+    mgov("register", "orders", "http://127.0.0.1:9", "--check-retries", "2", "--check-fall", "3",
+         "--check-cacert", "/etc/ca.pem")
+    mgov("register", "orders", "--check-expect", "latency=200ms")
+    shown = dict(line.split("\t") for line in mgov("show", "orders").out.splitlines())
+    assert shown["checks"] == "retries 2, fall 3, cacert /etc/ca.pem, expect latency=200ms"
+    exported = json.loads(mgov("export", "-o", "json").out)["services"]["orders"]
+    assert exported["health"] == {
+        "cacert": "/etc/ca.pem", "expect": ["latency=200ms"], "fall": 3, "retries": 2}
+    assert json.loads(mgov("show", "orders", "-o", "json").out)["health"] == exported["health"]
+    mgov("register", "orders", "--replace")
+    assert json.loads(mgov("show", "orders", "-o", "json").out)["health"] == {}
+
+
+def test_a_bad_policy_is_refused_by_its_key_and_a_bad_expectation_by_its_column(mgov):
+    assert mgov("register", "orders", "--check-retries", "99") == (
+        2, "", "mgov: health.retries must be a whole number from 0 to 10, not 99\n")
+    refused = mgov("register", "orders", "--check-expect", "status=2yy")
+    assert (refused.code, "column 8" in refused.err) == (2, True)
+    assert mgov("register", "orders", "--check-insecure", "--check-cacert", "/ca.pem").code == 2
+    assert mgov("services").out == ""
+
+
+def test_files_of_a_service_are_read_by_health_and_probe_only_after_trust(mgov, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    mgov("register", "orders", "https://127.0.0.1:9", "--check-cacert", "/nowhere/ca.pem")
+    mgov("register", "orders", "--id", "127.0.0.1-9", "--health", "tls")
+    refused = mgov("probe", "orders")
+    assert (refused.code, refused.err.splitlines()[0]) == (
+        6, "mgov: orders/127.0.0.1-9 asks to read '/nowhere/ca.pem', and this store is not trusted to")
+    assert "its service's files may not be read here: mgov trust" in mgov("health", "orders").out
+    asked = mgov("trust", "--yes")
+    assert asked.out == "orders/127.0.0.1-9\tfile\t/nowhere/ca.pem\tno\n"
+    assert "connection refused" in mgov("health", "orders").out
+
+
+def test_cached_answers_from_the_store_and_is_not_for_urls(mgov, server):
+    mgov("register", "orders", server.url, "--health", "/")
+    assert mgov("health", "orders").code == 0
+    server.status = 500
+    assert mgov("health", "orders", "--cached", "30s").code == 0
+    assert (mgov("health", "orders").code, server.seen) == (1, 2)
+    assert mgov("health", server.url, "--cached", "30s") == (
+        2, "", "mgov: --cached is for services: nothing is kept of bare URLs\n")
+
+
+def test_results_come_in_the_order_in_which_targets_were_named(mgov, server):
+    for name in ("orders", "users", "mail"):
+        mgov("register", name, server.url)
+    shown = mgov("health", "users", server.url, "m*", "-o", "json")
+    assert [r["service"] or r["url"] for r in json.loads(shown.out)] == ["users", f"{server.url}/", "mail"]
+
+
+def test_thresholds_and_retries_can_be_said_for_one_sweep(mgov, server):
+    mgov("register", "orders", server.url, "--health", "/")
+    mgov("health", "orders")
+    server.status = 500
+    steady = mgov("health", "orders", "--fall", "2", "--retries", "1")
+    assert (steady.code, server.seen) == (0, 3)
+    assert "healthy until 2 in a row say unhealthy" in steady.out

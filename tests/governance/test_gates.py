@@ -3,8 +3,8 @@
 import pytest
 
 from mgov.errors import NotFound
+from mgov.governance.checked import Checked
 from mgov.governance.gates import unmet_lines, wait
-from mgov.governance.monitor import Checked
 from mgov.model.gate import Demand
 from mgov.model.health import Health
 

@@ -4,7 +4,7 @@ import pytest
 from loopback import Loopback
 
 from mgov.errors import InvalidName, NotFound
-from mgov.governance.monitor import Monitor, check_urls
+from mgov.governance.monitor import Manner, Monitor, check_urls
 from mgov.model.measurement import LOCAL_ERROR, REFUSED, Measurement
 from mgov.model.registration import Registration
 
@@ -265,7 +265,7 @@ def test_a_given_timeout_takes_the_place_of_each_checks_own(platform, clock):
 
     add(platform, 1, timeout_s=2.0)
     Monitor(platform.store, clock, probe_all).sweep()
-    Monitor(platform.store, clock, probe_all).sweep(timeout_s=9.0, concurrency=3)
+    Monitor(platform.store, clock, probe_all).sweep((), Manner(timeout_s=9.0, concurrency=3))
     assert asked == [(2.0, None), (9.0, 3)]
 
 

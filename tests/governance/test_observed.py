@@ -2,6 +2,7 @@
 
 import pytest
 
+from mgov.governance.monitor import Manner
 from mgov.governance.observed import Thresholds
 from mgov.model.registration import Registration
 
@@ -16,7 +17,7 @@ def orders(platform, server):
 
 def look(platform, clock, thresholds, *, after=61.0):
     clock.advance(after)
-    (result,) = platform.monitor.sweep(["orders"], thresholds=thresholds)
+    (result,) = platform.monitor.sweep(["orders"], Manner(thresholds=thresholds))
     return result.health.status
 
 

@@ -52,28 +52,28 @@ def test_a_command_is_not_trusted_until_its_reader_agrees_and_then_in_this_store
     assert [(asked.act, asked.is_trusted) for asked in before.asked()] == [
         (Act("orders/a", "command", "check_a"), False)]
     with pytest.raises(Untrusted, match="orders/a asks to run 'check_a', and this store is not trusted to") as refused:
-        before.require([instance("b"), instance("a", "check_a")])
+        before.require([instance("b"), instance("a", "check_a")], {})
     assert (refused.value.exit_status, refused.value.code) == (6, "untrusted")
     before.agree(asked.act for asked in before.asked())
     after = trusts(store, file)
-    after.require([instance("a", "check_a")])
-    assert after.untrusted_among([instance("a", "check_a")]) == set()
+    after.require([instance("a", "check_a")], {})
+    assert after.untrusted_among([instance("a", "check_a")], {}) == set()
     Platform.create(tmp_path / "other")
     with Platform.open(tmp_path / "other") as other, pytest.raises(Untrusted):
-        trusts(other.store, file).require([instance("a", "check_a")])
+        trusts(other.store, file).require([instance("a", "check_a")], {})
 
 
 def test_a_changed_command_asks_again_and_the_same_one_elsewhere_does_not(store, file):
     known = trusts(store, file)
-    known.agree(acts_of([instance("a", "check_a"), instance("b", "check_b")]))
-    known.require([instance("c", "check_b")])
+    known.agree(acts_of([instance("a", "check_a"), instance("b", "check_b")], {}))
+    known.require([instance("c", "check_b")], {})
     changed = instance("a", "check_a --and-more")
-    assert known.untrusted_among([changed, instance("b", "check_b")]) == {changed.key}
+    assert known.untrusted_among([changed, instance("b", "check_b")], {}) == {changed.key}
 
 
 def test_trust_that_is_withdrawn_is_gone_and_other_stores_keep_theirs(store, file, tmp_path):
     Platform.create(tmp_path / "other")
-    acts = acts_of([instance("a", "x")])
+    acts = acts_of([instance("a", "x")], {})
     with Platform.open(tmp_path / "other") as other:
         trusts(other.store, file).agree(acts)
         trusts(store, file).agree(acts)
@@ -83,10 +83,10 @@ def test_trust_that_is_withdrawn_is_gone_and_other_stores_keep_theirs(store, fil
 
 def test_the_variable_trusts_the_stores_that_it_names(store, file):
     wanted = [instance("a", "x")]
-    trusts(store, file, MGOV_TRUST=f"other, {store.id}").require(wanted)
+    trusts(store, file, MGOV_TRUST=f"other, {store.id}").require(wanted, {})
     for value in ("", "1", "*", store.id[:-1], f"{store.id} x"):
         with pytest.raises(Untrusted):
-            trusts(store, file, MGOV_TRUST=value).require(wanted)
+            trusts(store, file, MGOV_TRUST=value).require(wanted, {})
     assert not is_trusted({}, "", "digest", "")
     assert not os.path.exists(file.path)
 
@@ -96,11 +96,11 @@ def test_nothing_is_read_where_nothing_needs_trust(store):
         def grants(self):
             raise AssertionError
 
-    trusts(store, Unreadable("/nowhere")).require([instance("a"), instance("b")])
+    trusts(store, Unreadable("/nowhere")).require([instance("a"), instance("b")], {})
 
 
 def test_the_file_is_the_users_alone_and_a_folder_for_it_is_made(store, file):
-    trusts(store, file).agree(acts_of([instance("a", "x")]))
+    trusts(store, file).agree(acts_of([instance("a", "x")], {}))
     assert stat.S_IMODE(os.stat(file.path).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(os.path.dirname(file.path)).st_mode) == 0o700
     grant = file.grants()[store.id]
@@ -109,10 +109,10 @@ def test_the_file_is_the_users_alone_and_a_folder_for_it_is_made(store, file):
 
 @pytest.mark.parametrize("mode", [0o620, 0o602])
 def test_a_file_that_others_can_write_is_not_believed(store, file, mode):
-    trusts(store, file).agree(acts_of([instance("a", "x")]))
+    trusts(store, file).agree(acts_of([instance("a", "x")], {}))
     os.chmod(file.path, mode)
     with pytest.raises(InputError, match="can be written by others"):
-        trusts(store, file).require([instance("a", "x")])
+        trusts(store, file).require([instance("a", "x")], {})
 
 
 @pytest.mark.parametrize(("text", "words"), [
@@ -127,7 +127,7 @@ def test_a_damaged_file_trusts_nobody_and_says_where(store, file, text, words):
         out.write(text)
     os.chmod(file.path, 0o600)
     with pytest.raises(InputError, match=words):
-        trusts(store, file).require([instance("a", "x")])
+        trusts(store, file).require([instance("a", "x")], {})
 
 
 def test_the_digest_tells_kind_from_content():

@@ -54,3 +54,14 @@ def test_the_evidence_is_json_and_leaves_out_what_was_not_reached():
         "connect_ms": 0.25, "first_byte_ms": 1.234, "total_ms": 1.5, "address": "127.0.0.1:80", "status_code": 200,
         "body_bytes": 3,
     } or evidence["first_byte_ms"] == 1.235
+
+
+@pytest.mark.parametrize(("kind", "code", "expect", "status"), [
+    ("command", 0, ("latency=5ms",), "unhealthy"), ("command", 0, ("latency=5ms?",), "degraded"),
+    ("command", 1, ("latency=50ms",), "degraded"), ("command", 2, ("latency=5ms?",), "unhealthy"),
+    ("grpc", 1, ("latency=50ms",), "healthy"), ("grpc", 1, ("latency=5ms",), "unhealthy"),
+    ("grpc", 2, ("latency=5ms?",), "unhealthy"), ("grpcs", 1, ("latency=5ms?",), "degraded"),
+])
+def test_who_says_itself_how_it_is_is_held_to_its_latency_too(kind, code, expect, status):
+    seen = Measurement("", status_code=code, total_ms=20.0)
+    assert observe(Check(kind, f"{kind}:x", expect=expect), seen, at=0.0).status == status

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hpack
 import pytest
+from certificates import Certificates
 from hostile import HostileServer, floods, repeats, says, stays_silent
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +80,29 @@ def test_a_service_that_the_server_does_not_know_and_a_server_without_health_are
 def test_thirty_at_once_are_all_answered(server):
     seen = sweep_now([Target(f"grpc://{server}")] * 30)
     assert [one.status_code for one in seen] == [serving.SERVING] * 30
+
+
+@pytest.fixture(scope="module")
+def tls_server(tmp_path_factory) -> Iterator[tuple[str, str]]:
+    cert, key = Certificates(tmp_path_factory.mktemp("grpcs")).make("grpcs", "IP:127.0.0.1")
+    for place in serve("serving", "--tls", cert, key, "=SERVING"):
+        yield place, cert
+
+
+def test_over_tls_a_real_server_is_verified_and_asked(tls_server):
+    place, authority = tls_server
+    url = f"grpcs://{place}"
+    trusting, careless, careful = sweep_now([
+        Target(url, ca_file=authority, want_cert=True), Target(url, insecure=True), Target(url)])
+    assert [(one.error, one.status_code) for one in (trusting, careless)] == [("", serving.SERVING)] * 2
+    assert trusting.cert_subject == "CN=grpcs"
+    assert (careful.error, careful.detail) == ("tls", "self-signed certificate")
+    assert 0 < trusting.tls_ms < trusting.total_ms
+
+
+def test_a_plain_server_is_no_peer_for_tls(server):
+    (seen,) = sweep_now([Target(f"grpcs://{server}", 5.0)])
+    assert seen.error in ("tls", "closed", "reset")
 
 
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"

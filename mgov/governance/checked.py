@@ -1,0 +1,101 @@
+"""What a look at one target came to: the record that sweeps return, and how it follows from a measurement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mgov.model.health import UNHEALTHY, Check, Health, HealthRecord, Observation, fold, judge
+from mgov.model.measurement import Measurement, observe
+from mgov.model.record import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mgov.governance.fleet import Member
+    from mgov.model.result import Result
+
+
+class Checked(NamedTuple):
+    """One target after a sweep. `service` and `instance` are '' for a bare URL.
+
+    `is_local` says that this machine could not probe it: `health` is then what was known before, marked stale.
+    `evidence` holds the phases in milliseconds and what was read, for a target that was probed.
+    """
+
+    service: str
+    instance: str
+    url: str
+    health: Health
+    evidence: Mapping[str, Any] = {}
+    is_local: bool = False
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: `service/instance`, or the URL."""
+        return f"{self.service}/{self.instance}" if self.service else self.url
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether it keeps the answer from being "all is well"."""
+        return self.health.status == UNHEALTHY or self.is_local
+
+    def to_result(self) -> Result:
+        """The record that reports are made of."""
+        from mgov.model.result import Result
+
+        health = self.health
+        return Result(
+            self.service,
+            self.instance,
+            self.url,
+            health.status,
+            health.reason,
+            health.latency_ms,
+            health.checked_at,
+            self.evidence,
+            self.is_local,
+        )
+
+
+def untouched(member: Member) -> Checked:
+    """The result of an instance that nobody had to look at."""
+    instance = member.instance
+    return Checked(instance.service, instance.id, instance.check.url or instance.url, member.health)
+
+
+def refused(member: Member, reason: str) -> Checked:
+    """The result of an instance whose check may not be carried out here."""
+    instance = member.instance
+    health = member.health._replace(stale=True, reason=reason)
+    return Checked(instance.service, instance.id, instance.check.url, health, is_local=True)
+
+
+def unseen(member: Member, measurement: Measurement) -> Checked:
+    """The result of an instance that this machine could not probe."""
+    return refused(member, f"could not be probed from here: {measurement.detail}")
+
+
+def seen(member: Member, record: HealthRecord, observation: Observation, at: float) -> Checked:
+    """The result of an instance that was probed, by the record after `observation`."""
+    instance = member.instance
+    health = judge(instance.check, now=at, record=record, ttl_s=instance.ttl_s, heartbeat=member.heartbeat)
+    health = health._replace(latency_ms=observation.latency_ms)
+    return Checked(instance.service, instance.id, instance.check.url, health, observation.evidence)
+
+
+def at_once(member: Member, check: Check, measurement: Measurement, at: float) -> Checked:
+    """The result of one measurement alone, before anything is kept."""
+    if measurement.is_local:
+        return unseen(member, measurement)
+    observation = observe(check, measurement, at=at)
+    return seen(member, fold(None, observation), observation, at)
+
+
+def url_result(check: Check, measurement: Measurement, at: float) -> Checked:
+    """The result of a bare URL."""
+    if measurement.is_local:
+        health = Health(UNHEALTHY, True, f"could not be probed from here: {measurement.detail}", None, None)
+        return Checked("", "", check.url, health, is_local=True)
+    found = observe(check, measurement, at=at)
+    health = Health(found.status, False, found.reason, found.checked_at, found.latency_ms)
+    return Checked("", "", check.url, health, found.evidence)
