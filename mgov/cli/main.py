@@ -77,6 +77,9 @@ class _Boundary:
         # A command lives for a moment and makes thousands of records that all stay: looking for cycles among them is
         # a tenth of a sweep's time, and some of every import's. What runs for long (a watch) is still collected.
         gc.set_threshold(GC_THRESHOLD)
+        from mgov.cli.later import import_later
+
+        import_later()
         from mgov.cli.root import run
         from mgov.cli.session import Session
 
