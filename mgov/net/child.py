@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mgov.errors import ChildNotFound, ChildNotRunnable, RemoteError, UsageError
+from mgov.errors import RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 END_WAIT_S = 5.0
-_PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
 
 
 def python(*args: str) -> list[str]:
@@ -33,25 +31,13 @@ def run_forwarding(argv: Sequence[str], *, environ: Mapping[str, str]) -> int:
     Ctrl-C reaches it from the terminal by itself, and we wait for what it makes of it. Returns its exit status, 128 + n
     after signal n; 127 where there is no such program, 126 where it cannot be run.
     """
-    if not argv:
-        raise UsageError("there is no command behind --")
-    try:
-        process = subprocess.Popen(argv, env=dict(environ))
-    except FileNotFoundError:
-        raise ChildNotFound(f"{argv[0]}: no such program") from None
-    except OSError as error:
-        raise ChildNotRunnable(f"{argv[0]} cannot be run: {(error.strerror or str(error)).lower()}") from error
-    before = {number: signal.signal(number, lambda n, _: process.send_signal(n)) for number in _PASSED_ON}
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        status = process.wait()
-    except BaseException:
-        end(process)
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return status if status >= 0 else 128 - status
+    from mgov.net.supervise import Supervisor
+
+    with Supervisor(argv) as child:
+        child.start(environ)
+        status = child.wait()
+    assert status is not None                   # without a limit on the wait the child has ended
+    return status
 
 
 @contextmanager

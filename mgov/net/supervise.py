@@ -1,0 +1,111 @@
+"""A child that outlives its settings: started, given a signal or started anew as they change, ended with us.
+
+    with Supervisor(argv) as child:
+        child.start(environ)
+        while (status := child.wait(0.2)) is None:
+            if changed:
+                child.restart(new_environ)
+
+SIGTERM and SIGHUP that reach us are passed on to the child; Ctrl-C reaches it from the terminal by itself, and we wait
+for what it makes of it. The child is never left behind: leaving the block ends it, with SIGTERM, and with SIGKILL where
+it does not obey in time.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from mgov.errors import ChildNotFound, ChildNotRunnable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+GRACE_S = 10.0                                  # from SIGTERM to SIGKILL, as docker stop
+_PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Supervisor:
+    """Runs `argv` on our own standard streams, one process at a time; a context manager of the main thread."""
+
+    def __init__(self, argv: Sequence[str], *, grace_s: float = GRACE_S) -> None:
+        """`grace_s` is how long a child may take to end after SIGTERM. UsageError without a command."""
+        if not argv:
+            raise UsageError("there is no command behind --")
+        self._argv = list(argv)
+        self._grace_s = grace_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_told_to_end = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Supervisor:
+        for number in _PASSED_ON:
+            self._before[number] = signal.signal(number, self._pass_on)
+        self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._note_end)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.end()
+        finally:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+
+    @property
+    def is_told_to_end(self) -> bool:
+        """Whether somebody asked us or the child to end: it is not started anew after that."""
+        return self._is_told_to_end
+
+    def start(self, environ: Mapping[str, str]) -> None:
+        """Start the command; ChildNotFound (127) where there is none, ChildNotRunnable (126) where it cannot run."""
+        try:
+            self._process = subprocess.Popen(self._argv, env=dict(environ))
+        except FileNotFoundError:
+            raise ChildNotFound(f"{self._argv[0]}: no such program") from None
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise ChildNotRunnable(f"{self._argv[0]} cannot be run: {why}") from error
+
+    def restart(self, environ: Mapping[str, str]) -> None:
+        """End the child that runs and start it anew, unless we were told to end meanwhile."""
+        self.end()
+        if not self._is_told_to_end:
+            self.start(environ)
+
+    def send(self, number: int) -> None:
+        """Send a signal to the child, if it still runs."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def wait(self, most_s: float | None = None) -> int | None:
+        """The child's exit status (128 + n after signal n), or None when it still runs after `most_s` seconds."""
+        assert self._process is not None
+        try:
+            status = self._process.wait(most_s)
+        except subprocess.TimeoutExpired:
+            return None
+        return status if status >= 0 else 128 - status
+
+    def end(self) -> None:
+        """End the child that runs, if one does: SIGTERM, and SIGKILL after the grace."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(self._grace_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _pass_on(self, number: int, _frame: object) -> None:
+        if number == signal.SIGTERM:
+            self._is_told_to_end = True
+        self.send(number)
+
+    def _note_end(self, _number: int, _frame: object) -> None:
+        self._is_told_to_end = True

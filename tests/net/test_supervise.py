@@ -1,0 +1,118 @@
+"""A child that is started anew or told of changes, and never left behind."""
+
+import os
+import signal
+import sys
+import threading
+
+import pytest
+
+from mgov.errors import ChildNotFound, ChildNotRunnable, UsageError
+from mgov.net.supervise import Supervisor
+
+STUBBORN = "import os, signal, time; signal.signal(15, signal.SIG_IGN); open(os.environ['UP'], 'w').close(); " \
+           "time.sleep(60)"
+COUNTS_HUPS = """
+import os, signal, sys
+signal.signal(signal.SIGHUP, lambda *_: sys.exit(7))
+open(os.environ["UP"], "w").close()
+signal.pause()
+"""
+
+
+def wait_for(path) -> None:
+    """Until the file is there; a child makes it, so its reader only has to look."""
+    for _ in range(3000):
+        if path.exists():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError(f"{path} was never made")
+
+
+def test_the_status_is_the_childs_and_after_a_signal_it_is_128_and_more():
+    with Supervisor(["sh", "-c", "exit 5"]) as child:
+        child.start(os.environ)
+        assert child.wait(30) == 5
+    with Supervisor(["sh", "-c", "kill -9 $$"]) as child:
+        child.start(os.environ)
+        assert child.wait(30) == 137
+
+
+def test_a_child_that_runs_on_has_no_status_yet_and_is_ended_with_the_block():
+    with Supervisor(["sleep", "60"]) as child:
+        child.start(os.environ)
+        assert child.wait(0.01) is None
+        process = child._process
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_a_restart_is_a_new_process_with_the_new_environment(tmp_path):
+    script = f'echo "$COLOR" >> {tmp_path}/colors; touch {tmp_path}/$COLOR; exec sleep 60'
+    with Supervisor(["sh", "-c", script]) as child:
+        for color in ("red", "green"):
+            child.restart({**os.environ, "COLOR": color})
+            wait_for(tmp_path / color)
+    assert (tmp_path / "colors").read_text() == "red\ngreen\n"
+
+
+def test_a_child_that_ignores_sigterm_is_killed_after_the_grace(tmp_path):
+    with Supervisor([sys.executable, "-c", STUBBORN], grace_s=0.1) as child:
+        child.start({**os.environ, "UP": str(tmp_path / "up")})
+        wait_for(tmp_path / "up")
+        process = child._process
+        child.end()
+        assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("through_us", [False, True])
+def test_a_signal_reaches_the_child_sent_by_us_or_passed_on(tmp_path, through_us):
+    with Supervisor([sys.executable, "-c", COUNTS_HUPS]) as child:
+        child.start({**os.environ, "UP": str(tmp_path / "up")})
+        wait_for(tmp_path / "up")
+        if through_us:
+            os.kill(os.getpid(), signal.SIGHUP)
+        else:
+            child.send(signal.SIGHUP)
+        assert (child.wait(30), child.is_told_to_end) == (7, False)
+
+
+def test_after_sigterm_the_child_is_ended_and_not_started_anew():
+    with Supervisor(["sleep", "60"]) as child:
+        child.start(os.environ)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert (child.wait(30), child.is_told_to_end) == (143, True)
+        child.restart(os.environ)
+        assert child._process is None
+
+
+def test_our_own_handlers_are_put_back():
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+    with Supervisor(["true"]):
+        assert signal.getsignal(signal.SIGTERM) is not before[0]
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)] == before
+
+
+def test_what_cannot_be_started_is_said_with_its_status(tmp_path):
+    plain = tmp_path / "plain"
+    plain.write_text("no program")
+    for argv, kind, status in (
+        (["/nowhere/at-all"], ChildNotFound, 127), ([str(plain)], ChildNotRunnable, 126),
+    ):
+        with pytest.raises(kind) as refused, Supervisor(argv) as child:
+            child.start(os.environ)
+        assert refused.value.exit_status == status
+    with pytest.raises(UsageError):
+        Supervisor([])
+
+
+def test_nothing_is_left_behind_where_the_block_fails():
+    child = Supervisor(["sleep", "60"])
+    with pytest.raises(ZeroDivisionError):
+        fail_beside(child)
+    assert child._process is None
+
+
+def fail_beside(supervisor: Supervisor) -> None:
+    with supervisor as child:
+        child.start(os.environ)
+        raise ZeroDivisionError
