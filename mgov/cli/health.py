@@ -94,7 +94,7 @@ def health(
     """
     session = ctx.obj
     trust = trust_of(cacert, cert, key, insecure=insecure)
-    from mgov.governance.monitor import ONE_SHOT, WATCHING, Manner
+    from mgov.governance.manner import ONE_SHOT, WATCHING, Manner
     from mgov.governance.observed import Thresholds
 
     manner = Manner(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.errors import NO, OK, NotFound, UsageError
+from mgov.governance.urls import Urls
 from mgov.model.health import HEALTHY
 from mgov.model.names import matches
 from mgov.model.record import NamedTuple
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from mgov.cli.session import Session
     from mgov.governance.checked import Checked
-    from mgov.governance.monitor import Manner
+    from mgov.governance.manner import Manner
 
 
 class How(NamedTuple):
@@ -33,10 +34,9 @@ def sweeper(session: Session, targets: Sequence[str], how: How) -> Callable[[flo
     urls = [target for target in targets if "://" in target]
     names = [target for target in targets if "://" not in target]
     _check_targets(names, urls, how)
+    bare = Urls(urls, clock=session.clock, expect=how.expect)
 
     def sweep(most_s: float | None = None) -> list[Checked]:
-        from mgov.governance.monitor import check_urls
-
         manner = how.manner._replace(most_s=most_s)
         results: list[Checked] = []
         if names or not urls:
@@ -44,7 +44,7 @@ def sweeper(session: Session, targets: Sequence[str], how: How) -> Callable[[flo
             wanted = platform.registry.with_needs(names) if how.is_deep and names else names
             results += platform.monitor.sweep(wanted, manner)
         if urls:
-            results += check_urls(urls, manner, clock=session.clock, expect=how.expect)
+            results += bare.sweep(manner)
         if not results:
             what = f"{', '.join(names)} has no instances" if names else "no instance is registered"
             raise NotFound(f"nothing to check: {what}", hint="mgov register NAME URL")

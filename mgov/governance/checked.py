@@ -9,7 +9,7 @@ from mgov.model.measurement import Measurement, observe
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mgov.governance.fleet import Member
     from mgov.model.result import Result
@@ -91,11 +91,14 @@ def at_once(member: Member, check: Check, measurement: Measurement, at: float) -
     return seen(member, fold(None, observation), observation, at)
 
 
-def url_result(check: Check, measurement: Measurement, at: float) -> Checked:
-    """The result of a bare URL."""
+def url_result(
+    check: Check, measurement: Measurement, at: float, keep: Callable[[Observation], HealthRecord] | None = None
+) -> Checked:
+    """The result of a bare URL; `keep` gives the record after an observation [of that one alone]."""
     if measurement.is_local:
         health = Health(UNHEALTHY, True, f"could not be probed from here: {measurement.detail}", None, None)
         return Checked("", "", check.url, health, is_local=True)
     found = observe(check, measurement, at=at)
-    health = Health(found.status, False, found.reason, found.checked_at, found.latency_ms)
+    record = keep(found) if keep is not None else fold(None, found)
+    health = Health(record.status, False, record.reason, found.checked_at, found.latency_ms, record.since)
     return Checked("", "", check.url, health, found.evidence)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from mgov.governance.discovery import Discovery
 from mgov.governance.manifests import Manifests
-from mgov.governance.monitor import USUAL, Manner, Monitor
+from mgov.governance.manner import USUAL, Manner
+from mgov.governance.monitor import Monitor
 from mgov.governance.registry import Registry
 
 if TYPE_CHECKING:

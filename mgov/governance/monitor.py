@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
-from mgov.governance.checked import Checked, at_once, refused, seen, unseen, untouched, url_result
+from mgov.governance.checked import Checked, at_once, refused, seen, unseen, untouched
 from mgov.governance.fleet import Look, Member, all_members, looks_in, members_of, suggest_service
+from mgov.governance.manner import USUAL, Manner
 from mgov.governance.observed import Observed, Seen, Thresholds
-from mgov.governance.policies import in_force, policies_of
+from mgov.governance.policies import policies_of
 from mgov.governance.rounds import Job, Rounds
 from mgov.model.health import (
     COMMAND,
@@ -17,15 +18,11 @@ from mgov.model.health import (
     MAINTENANCE,
     NONE,
     UNHEALTHY,
-    Check,
     HealthRecord,
-    expecting,
-    parse_check_url,
 )
 from mgov.model.measurement import Measurement, observe
 from mgov.model.names import check_name, is_glob
 from mgov.model.record import NamedTuple
-from mgov.net.probe import Target, target_of
 from mgov.net.sweep import sweep, sweep_now
 
 if TYPE_CHECKING:
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
     from mgov.clock import Clock
     from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.instance import Instance
-    from mgov.net.probe import Trust
     from mgov.net.sweep import ProbeAll
     from mgov.store.base import Store
 
@@ -43,32 +39,8 @@ if TYPE_CHECKING:
     Refusals = Callable[[Sequence[Instance], Policies], set[str]]
 
 EVERYTHING = "*"
-ONE_SHOT = Thresholds(rise=1, fall=1)
-WATCHING = Thresholds(rise=1, fall=3)           # one lost packet is no outage to who looks every few seconds
-_NOT_SAID = Thresholds()
 _NO_COMMAND = "its command may not run here: mgov trust"
 _NO_FILES = "its service's files may not be read here: mgov trust"
-
-
-class Manner(NamedTuple):
-    """How a sweep looks. Durations are seconds; None leaves it to each check, service or the default.
-
-    `timeout_s` takes the place of each check's own, `most_s` caps whichever holds. `thresholds` and `retry_count` take
-    the place of a service's own; `usual` are the thresholds of services that have none. `trust` holds TLS options in
-    place of a service's own. What was seen within `max_age_s` is not looked at again.
-    """
-
-    timeout_s: float | None = None
-    most_s: float | None = None
-    concurrency: int | None = None
-    thresholds: Thresholds = _NOT_SAID
-    usual: Thresholds = ONE_SHOT
-    trust: Trust | None = None
-    retry_count: int | None = None
-    max_age_s: float | None = None
-
-
-USUAL = Manner()
 
 
 class _Plan(NamedTuple):
@@ -88,9 +60,7 @@ class _Plan(NamedTuple):
 
     def thresholds_of(self, service: str) -> Thresholds:
         """Said for this sweep, or by the service, or the usual ones."""
-        policy = self.policies.get(service)
-        own = Thresholds(policy.rise, policy.fall) if policy is not None else _NOT_SAID
-        return self.manner.thresholds.over(own).over(self.manner.usual)
+        return self.manner.thresholds_under(self.policies.get(service))
 
 
 def no_command(instances: Sequence[Instance], policies: Policies) -> set[str]:
@@ -166,7 +136,7 @@ class Monitor:
         policies = policies_of(self._store, {m.instance.service for m in chosen})
         barred = self._refused([m.instance for m in chosen], policies)
         probed = [i for i, m in enumerate(chosen) if m.instance.key not in barred and _is_due(m, how, now)]
-        jobs = [_job(chosen[i].instance, policies, how) for i in probed]
+        jobs = [how.job(m.instance.check, policies.get(m.instance.service)) for m in (chosen[i] for i in probed)]
         return _Plan(wanted, now, chosen, probed, jobs, barred, policies, how)
 
     def _refused(self, instances: Sequence[Instance], policies: Policies) -> set[str]:
@@ -233,31 +203,6 @@ class Monitor:
         return results
 
 
-def check_urls(
-    urls: Sequence[str],
-    how: Manner = USUAL,
-    *,
-    clock: Clock,
-    expect: tuple[str, ...] = (),
-    on_checked: OnChecked | None = None,
-) -> list[Checked]:
-    """Look at bare URLs (http, https, tcp, tls, grpc, grpcs), in their order; needs no store and keeps nothing."""
-    checks = [expecting(parse_check_url(url), expect) for url in urls]
-    jobs = [Job(check, _target(check, how, how.trust), _retries(how, None)) for check in checks]
-
-    def tell(index: int, measurement: Measurement, at: float) -> None:
-        if on_checked is not None:
-            on_checked(url_result(checks[index], measurement, at))
-
-    rounds = Rounds(jobs, clock, tell)
-    for wave in rounds:
-        if wave.pause_s:
-            clock.sleep(wave.pause_s)
-        rounds.take(wave, sweep_now(wave.targets, concurrency=how.concurrency, on_result=rounds.relay(wave)))
-    at = clock.now()
-    return [url_result(check, measurement, at) for check, measurement in zip(checks, rounds.seen, strict=True)]
-
-
 def _is_due(member: Member, how: Manner, now: float) -> bool:
     health = member.health
     if member.instance.check.kind == NONE or health.status == MAINTENANCE:
@@ -265,23 +210,6 @@ def _is_due(member: Member, how: Manner, now: float) -> bool:
     if how.max_age_s is None or health.checked_at is None or health.stale:
         return True
     return now - health.checked_at > how.max_age_s
-
-
-def _job(instance: Instance, policies: Policies, how: Manner) -> Job:
-    policy = policies.get(instance.service)
-    check, trust = in_force(instance.check, policy, how.trust)
-    return Job(check, _target(check, how, trust), _retries(how, policy.retries if policy is not None else None))
-
-
-def _retries(how: Manner, own: int | None) -> int:
-    if how.most_s is not None:
-        return 0                                # who waits looks again anyway
-    return how.retry_count if how.retry_count is not None else own or 0
-
-
-def _target(check: Check, how: Manner, trust: Trust | None) -> Target:
-    wanted_s = how.timeout_s if how.timeout_s is not None else check.timeout_s
-    return target_of(check, timeout_s=wanted_s if how.most_s is None else min(wanted_s, how.most_s), trust=trust)
 
 
 def _checked(

@@ -4,7 +4,9 @@ import pytest
 from loopback import Loopback
 
 from mgov.errors import InvalidName, NotFound
-from mgov.governance.monitor import Manner, Monitor, check_urls
+from mgov.governance.manner import Manner
+from mgov.governance.monitor import Monitor
+from mgov.governance.urls import Urls
 from mgov.model.measurement import LOCAL_ERROR, REFUSED, Measurement
 from mgov.model.registration import Registration
 
@@ -301,6 +303,6 @@ def test_a_damaged_health_file_is_set_aside_and_the_sweep_goes_on(store_path, pl
 def test_bare_urls_are_checked_in_their_order_without_a_store(clock, server):
     with Loopback(500) as failing:
         urls = [failing.url, server.url, f"tcp://127.0.0.1:{server.port}"]
-        results = check_urls(urls, clock=clock)
+        results = Urls(urls, clock=clock).sweep()
     assert [r.health.status for r in results] == ["unhealthy", "healthy", "healthy"]
     assert [r.url for r in results] == [failing.url + "/", server.url + "/", urls[2]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mgov.governance.monitor import Manner
+from mgov.governance.manner import Manner
 from mgov.governance.observed import Thresholds
 from mgov.model.registration import Registration
 

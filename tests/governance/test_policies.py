@@ -7,9 +7,10 @@ from certificates import Certificates, TlsServer
 from loopback import Loopback
 
 from mgov.errors import Untrusted
-from mgov.governance.monitor import Manner, check_urls
+from mgov.governance.manner import Manner
 from mgov.governance.observed import Thresholds
 from mgov.governance.platform import Platform
+from mgov.governance.urls import Urls
 from mgov.model.registration import Registration
 
 
@@ -71,7 +72,7 @@ def test_retries_said_for_the_sweep_stand_before_the_services_and_who_waits_has_
 
 def test_bare_urls_are_retried_too(clock):
     with Flaky(1) as server:
-        (result,) = check_urls([f"{server.url}/"], Manner(retry_count=1), clock=clock)
+        (result,) = Urls([f"{server.url}/"], clock=clock).sweep(Manner(retry_count=1))
         assert (result.health.status, server.seen) == ("healthy", 2)
 
 
@@ -180,3 +181,13 @@ def test_options_of_the_sweep_stand_before_the_services(platform, tls, certifica
     assert result.health.reason == "HTTP 200 OK"
 
 
+
+
+def test_thresholds_count_the_looks_at_a_bare_url(clock, server):
+    urls, how = Urls([f"{server.url}/"], clock=clock), Manner(thresholds=Thresholds(rise=2, fall=2))
+    said = []
+    for status in (200, 500, 200, 500, 500, 200, 200):
+        server.status = status
+        clock.advance(1.0)
+        said.append(urls.sweep(how)[0].health.status)
+    assert said == ["healthy", "healthy", "healthy", "healthy", "unhealthy", "unhealthy", "healthy"]
