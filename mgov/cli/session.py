@@ -56,11 +56,14 @@ class Session:
 
     @property
     def lock_wait_s(self) -> float:
-        """How long to wait for another writer: the store's own patience, and never past the deadline."""
+        """How long to wait for another writer: the store's own patience, and not quite to the deadline.
+
+        So it is the holder of the lock that is named, not the clock.
+        """
         from mgov.store.files import LOCK_WAIT_S
 
         given = self.deadline_s
-        return LOCK_WAIT_S if given is None else min(LOCK_WAIT_S, given)
+        return LOCK_WAIT_S if given is None else min(LOCK_WAIT_S, 0.9 * given)
 
     def remember(self, key: str, value: "str | bool") -> None:
         """Take a global option that was typed; the last one typed wins."""
@@ -103,7 +106,9 @@ class Session:
             from mgov.governance.platform import Platform
 
             place = find_store(self.store, self.environ, is_terminal=self.out.is_terminal, note=self.out.note)
-            self._platform = Platform.open(place, clock=self.clock, warn=self.out.warn)
+            self._platform = Platform.open(
+                place, clock=self.clock, warn=self.out.warn, lock_wait_s=self.lock_wait_s
+            )
         return self._platform
 
     @property

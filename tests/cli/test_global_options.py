@@ -1,6 +1,7 @@
 """Global options before and after the verb, their variables, the child behind --, and confirmation."""
 
 import json
+import os
 
 import pytest
 
@@ -67,3 +68,14 @@ def test_a_hot_verb_answers_without_typer_and_falls_to_it_when_it_does_not_know(
     monkeypatch.setattr(tree, "HOT", {"where": "fake_topic:quick"})
     assert run("where") == (0, "quick\n", "")
     assert run("where", "-o", "name").out.startswith("store\n")
+
+
+def test_within_a_deadline_it_is_the_writer_in_the_way_that_is_named(run, tmp_path):
+    run("init", str(tmp_path / "store"))
+    from mgov.clock import SystemClock
+    from mgov.store.lock import Lock
+    from mgov.store.root import open_root
+
+    with Lock(open_root(str(tmp_path / "store")), "intent", clock=SystemClock(), wait_s=5):
+        result = run("-S", str(tmp_path / "store"), "--deadline", "300ms", "register", "orders")
+    assert (result.code, str(os.getpid()) in result.err) == (5, True)
