@@ -4,7 +4,7 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='register deregister heartbeat services instances show discover apply diff export maintenance prune stats health probe init demo store trust accept completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export maintenance prune stats health probe limit init demo store trust accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -78,6 +78,36 @@ _mgov_shape() {
         options='--expect --timeout --insecure --cacert --cert --key -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--expect= --timeout= --cacert=@files --cert=@files --key=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@services'
+        ;;
+    'limit')
+        commands='list show set take reset'
+        options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
+        ;;
+    'limit list')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'limit show')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds=','
+        ;;
+    'limit set')
+        options='--burst -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--burst= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'limit take')
+        options='--count --wait --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--count= --wait= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds=','
+        ;;
+    'limit reset')
+        options='--all -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds=','
         ;;
     'init')
         options='--shared -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'

@@ -11,6 +11,7 @@ MgovError
 │   └── LockTimeout   lock-timeout     5   another process kept a lock past the deadline
 ├── Refused           refused          6   the answer exists but may not be given
 │   ├── NoneHealthy   none-healthy     6   a service is known, none of its instances may be used
+│   ├── RateLimited   rate-limited     6   a rate limit has nothing left for now
 │   └── Untrusted     untrusted        6   a store asks to run, read or send something, and was not trusted to
 ├── RemoteError       remote           7   a peer could not be reached or answered wrongly
 ├── StoreError        store            8   the store cannot serve; nothing was changed
@@ -132,6 +133,16 @@ class NoneHealthy(Refused):
     """The service is known and none of its instances may be used."""
 
     code = "none-healthy"
+
+
+class RateLimited(Refused):
+    """A rate limit has nothing left for now. `retry_after_s` is when it would have, in seconds."""
+
+    code = "rate-limited"
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after_s: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class Untrusted(Refused):

@@ -93,6 +93,7 @@ def normal(text):
     text = re.sub(r"(?<=\S) {2,}", "  ", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
     text = re.sub(r"\b\d+s ago", "AGE", text)
+    text = re.sub(r"(  no  \d+  |\bfree in |--wait )[\dhms.]+$", r"\1WAIT", text, flags=re.MULTILINE)
     text = re.sub(r"\d+ % up in 24h, p95 [\d.]+ ?m?s", "PAST", text)
     text = re.sub(r"(healthy|unhealthy)  [\d.]+  ", r"\1  LATENCY  ", text)
     return re.sub(r'("latency_ms": )[\d.]+', r"\1LATENCY", text)

@@ -92,6 +92,7 @@ def definition_json(service: Service) -> dict[str, Any]:
         "metadata": dict(service.metadata),
         "datastores": list(service.datastores),
         "dependencies": [dependency_json(d) for d in service.dependencies],
+        "limit": {"rate": service.limit.rate, "burst": service.limit.burst} if service.limit is not None else None,
         "origin": service.origin,
     }
 

@@ -59,6 +59,8 @@ def _rows(details: Details, pasts: Mapping[str, Past], now: float) -> list[tuple
     rows += [("endpoint", endpoint) for endpoint in service.api]
     if service.health is not None:
         rows.append(("checks", _policy_text(service.health)))
+    if service.limit is not None:
+        rows.append(("limit", f"{service.limit.rate}, burst {service.limit.burst}"))
     if service.schema:
         properties = service.schema.get("properties")
         rows.append(("schema", ", ".join(properties if isinstance(properties, dict) else service.schema)))

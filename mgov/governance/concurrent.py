@@ -11,12 +11,14 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from mgov.governance.discovery import Discovery
+from mgov.governance.limits import Limits, Taken
 from mgov.governance.manifests import Manifests
 from mgov.governance.manner import USUAL, Manner
 from mgov.governance.monitor import Monitor
 from mgov.governance.registry import Registry
 
 if TYPE_CHECKING:
+    from mgov.clock import Clock
     from mgov.governance.checked import Checked
     from mgov.governance.monitor import OnChecked
     from mgov.governance.platform import Platform
@@ -81,6 +83,42 @@ class AsyncManifests(_InThread[Manifests]):
     export = _in_thread(Manifests.export)
 
 
+class AsyncLimits(_InThread[Limits]):
+    """How often each service may be called; see `Limits`. Waiting is done by the running event loop."""
+
+    take_now = _in_thread(Limits.take_now)
+    is_limited = _in_thread(Limits.is_limited)
+    reset = _in_thread(Limits.reset)
+    reset_all = _in_thread(Limits.reset_all)
+    show = _in_thread(Limits.show)
+    states = _in_thread(Limits.states)
+    keys = _in_thread(Limits.keys)
+    policy = _in_thread(Limits.policy)
+    set_policy = _in_thread(Limits.set_policy)
+
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        super().__init__(limits)
+        self._clock = clock
+
+    async def take(self, key: str, count: int = 1, *, wait_s: float = 0.0, dry_run: bool = False) -> Taken:
+        """As `Limits.take`."""
+        deadline = self._clock.monotonic() + wait_s
+        while True:
+            taken = await self.take_now(key, count, dry_run=dry_run)
+            if taken.allowed or dry_run or self._clock.monotonic() + taken.retry_after_s > deadline:
+                return taken
+            await asyncio.sleep(taken.retry_after_s)
+
+    async def require(self, key: str, count: int = 1, *, wait_s: float = 0.0) -> Taken | None:
+        """As `Limits.require`."""
+        if not await self.is_limited(key):
+            return None
+        taken = await self.take(key, count, wait_s=wait_s)
+        if not taken.allowed:
+            raise taken.refusal(count, wait_s=wait_s)
+        return taken
+
+
 class AsyncMonitor(_InThread[Monitor]):
     """Is it well; see `Monitor`. `sweep` probes in the running event loop."""
 
@@ -101,3 +139,4 @@ class AsyncPlatform:
         self.discovery = AsyncDiscovery(platform.discovery)
         self.manifests = AsyncManifests(platform.manifests)
         self.monitor = AsyncMonitor(platform.monitor)
+        self.limits = AsyncLimits(platform.limits, platform.clock)

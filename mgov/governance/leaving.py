@@ -15,14 +15,14 @@ from mgov.model.service import service_key
 from mgov.store.base import Write, update
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from typing import Any
 
     from mgov.store.base import Store
 
 HELD_SHARE = 0.15
 HELD_FROM_COUNT = 10
-OBSERVED_FAMILIES = ("health", "pick", "recent", "rollup")
+OBSERVED_FAMILIES = ("health", "pick", "recent", "rollup", "limit")
 
 
 class Pruned(NamedTuple):
@@ -104,9 +104,10 @@ def forget_instances(store: Store, gone: Sequence[tuple[str, str]]) -> None:
                 store.write(Write(past.key, left or None), operation="deregister")
 
 
-def forget_services(store: Store, names: Iterable[str]) -> None:
-    """Drop what was observed of services that are no longer registered, and the memory of their picks."""
-    _drop(store, [f"{family}/{name}" for name in names for family in OBSERVED_FAMILIES])
+def forget_services(store: Store, names: Collection[str]) -> None:
+    """Drop what was observed of services that are no longer registered, their picks, and what their limits counted."""
+    keys = [f"{family}/{name}" for name in names for family in OBSERVED_FAMILIES]
+    _drop(store, [*keys, *(document.key for name in names for document in store.scan(f"limit-keys/{name}/"))])
 
 
 def _drop(store: Store, keys: Sequence[str]) -> None:

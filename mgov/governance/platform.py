@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mgov.clock import Clock
     from mgov.governance.concurrent import AsyncPlatform
     from mgov.governance.discovery import Discovery
+    from mgov.governance.limits import Limits
     from mgov.governance.manifests import Manifests
     from mgov.governance.monitor import Monitor
     from mgov.governance.observed import Past
@@ -46,6 +47,7 @@ class Platform:
         self._registry: Registry | None = None
         self._monitor: Monitor | None = None
         self._manifests: Manifests | None = None
+        self._limits: Limits | None = None
 
     @classmethod
     def open(
@@ -135,6 +137,15 @@ class Platform:
 
             self._manifests = Manifests(self.store, self.clock)
         return self._manifests
+
+    @property
+    def limits(self) -> "Limits":
+        """How often each service may be called."""
+        if self._limits is None:
+            from mgov.governance.limits import Limits
+
+            self._limits = Limits(self.store, self.clock)
+        return self._limits
 
     def past(self, service: str) -> "dict[str, Past]":
         """What is known of the past of each instance of a service, by id."""

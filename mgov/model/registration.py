@@ -91,9 +91,9 @@ class Registration(NamedTuple):
 def merge_service(
     before: Service | None, name: str, given: Registration, *, has_instance: bool, replace: bool, origin: str
 ) -> Service:
-    """The service after `given`; with `replace` nothing stays of `before` but who keeps it."""
+    """The service after `given`; with `replace` nothing stays of `before` but who keeps it and its limit."""
     base = Service(name, origin=origin) if before is None else before
-    table: dict[str, Any] = to_table(Service(name, origin=base.origin) if replace else base)
+    table: dict[str, Any] = to_table(Service(name, limit=base.limit, origin=base.origin) if replace else base)
     for field in _SERVICE_TEXTS:
         _set(table, field, getattr(given, field))
     _set(table, "datastores", given.datastores)

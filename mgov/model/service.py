@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mgov.model.healthpolicy import HealthPolicy
+    from mgov.model.limit import LimitPolicy
 
 SYNCHRONOUS, ASYNCHRONOUS = "synchronous", "asynchronous"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 MAX_TEXT_CHARS = 1024 * 1024
 TEXT_FIELDS = ("title", "version", "description", "owner", "domain", "tier")
-_KEYS = ("name", *TEXT_FIELDS, "tags", "metadata", "datastores", "api", "schema", "dependencies", "health", "origin")
+POLICIES = ("health", "limit")                  # tables of rules, each with a module of its own
+_KEYS = ("name", *TEXT_FIELDS, "tags", "metadata", "datastores", "api", "schema", "dependencies", *POLICIES, "origin")
 
 
 class Dependency(NamedTuple):
@@ -32,7 +34,8 @@ class Dependency(NamedTuple):
 
 
 class Service(NamedTuple):
-    """A definition. `api` lists endpoints as `METHOD /path`; `schema` is a JSON Schema of what the service owns.
+    """A definition. `api` lists endpoints as `METHOD /path`; `schema` is a JSON Schema of what the service owns;
+    `limit` is how often it may be called, None for as often as one likes.
 
     `health` is what holds for the checks of all its instances. `origin` says who keeps the definition:
     `manifest:SCOPE`, `register`, or '' where a person wrote the file.
@@ -52,6 +55,7 @@ class Service(NamedTuple):
     schema: Mapping[str, Any] = {}
     dependencies: tuple[Dependency, ...] = ()
     health: HealthPolicy | None = None
+    limit: LimitPolicy | None = None
     origin: str = ""
 
     @property
@@ -72,7 +76,7 @@ def parse_service(name: str, table: Mapping[str, Any]) -> Service:
     if table.get("name", name) != name:
         raise UsageError(f"name is {table['name']!r:.80}, but it stands under {name!r}")
     texts = {field: text_at(table, field) for field in TEXT_FIELDS}
-    api = table.get("api", [])
+    api, policies = table.get("api", []), _policies(table)
     return Service(
         name,
         **texts,
@@ -82,7 +86,8 @@ def parse_service(name: str, table: Mapping[str, Any]) -> Service:
         api=parse_api(api),
         schema=check_schema(table.get("schema", {})),
         dependencies=parse_dependencies(table.get("dependencies", []), of=name),
-        health=_health(table),
+        health=policies.get("health"),
+        limit=policies.get("limit"),
         origin=text_at(table, "origin"),
     )
 
@@ -102,10 +107,10 @@ def to_table(service: Service) -> dict[str, Any]:
         table["origin"] = service.origin
     if service.metadata:
         table["metadata"] = dict(service.metadata)
-    if service.health is not None:
-        from mgov.model.healthpolicy import health_policy_table
+    if any(getattr(service, key) is not None for key in POLICIES):
+        from mgov.model.policies import policy_tables
 
-        table["health"] = health_policy_table(service.health)
+        table.update(policy_tables(service))
     if service.schema:
         table["schema"] = dict(service.schema)
     return table
@@ -222,13 +227,12 @@ def metadata_at(table: Mapping[str, Any]) -> dict[str, str]:
     return dict(sorted(value.items()))
 
 
-def _health(table: Mapping[str, Any]) -> HealthPolicy | None:
-    if "health" not in table:
-        return None
-    from mgov.model.healthpolicy import NO_POLICY, parse_health_policy
+def _policies(table: Mapping[str, Any]) -> dict[str, Any]:
+    if not any(key in table for key in POLICIES):       # as in most definitions
+        return {}
+    from mgov.model.policies import parse_policies
 
-    policy = parse_health_policy(table["health"])
-    return None if policy == NO_POLICY else policy
+    return parse_policies(table)
 
 
 def _parse_entry(entry: Any) -> Dependency:

@@ -9,6 +9,8 @@ A document is a mapping under a logical key, `family/name...`. The families and 
     health/<s>              what sweeps saw of the service           state
     sweep                   when which sweep looked at what          state
     pick/<s>                the memory of a balancing strategy       state
+    limit/<s>               what was taken of a rate limit           state
+    limit-keys/<s>/<bucket> the same of a limit with many keys       state
     recent/<s> rollup/<s>   the past of its instances                state
 
 Revisions are opaque tokens; of two tokens of one key, `revision_order` is greater for the later one. Every driver
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 ABSENT = "absent"                               # expect this revision to create only
 INTENT_FAMILIES = frozenset({"service", "instance", "maintenance"})
-STATE_FAMILIES = frozenset({"heartbeat", "health", "sweep", "pick", "recent", "rollup"})
+STATE_FAMILIES = frozenset({"heartbeat", "health", "sweep", "pick", "recent", "rollup", "limit", "limit-keys"})
 UPDATE_ATTEMPTS = 50
 
 

@@ -10,7 +10,7 @@ from mgov.model.names import is_name
 from mgov.store.base import INTENT_FAMILIES, Document
 from mgov.store.codec import unpack
 from mgov.store.folder import names_in, read_file
-from mgov.store.layout import INSTANCES, STATE, place_of
+from mgov.store.layout import INSTANCES, NESTED_STATE, STATE, place_of
 from mgov.store.root import translate
 
 TYPE_CHECKING = False
@@ -126,12 +126,12 @@ class FilesStore:
             if family in ("instance", "maintenance"):
                 found = names or _by_key(names_in(self.root, INSTANCES, ".json"))
                 return [place_of(f"maintenance/{name}") for name in found]
-            if family == "heartbeat":
-                services = names or _by_key(names_in(self.root, f"{STATE}/heartbeat", ""))
+            if family in NESTED_STATE:
+                services = names or _by_key(names_in(self.root, f"{STATE}/{family}", ""))
                 return [
-                    place_of(f"heartbeat/{service}/{name}")
+                    place_of(f"{family}/{service}/{name}")
                     for service in services
-                    for name in names_in(self.root, f"{STATE}/heartbeat/{service}", ".json")
+                    for name in names_in(self.root, f"{STATE}/{family}/{service}", ".json")
                     if is_name(name)
                 ]
             found = names_in(self.root, f"{STATE}/{family}", ".json")

@@ -11,7 +11,7 @@ from mgov.model.record import NamedTuple
 from mgov.store import definitions, history
 from mgov.store.codec import unpack
 from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file
-from mgov.store.layout import HISTORY, INSTANCES, SERVICE_STATE, SERVICES, STATE, Place
+from mgov.store.layout import HISTORY, INSTANCES, NESTED_STATE, SERVICE_STATE, SERVICES, STATE, Place
 from mgov.store.log import Log, parse_line
 from mgov.store.root import translate
 from mgov.store.vanished import vanished
@@ -107,8 +107,11 @@ def _in_machine_files(root: Root) -> Iterator[Finding]:
 
 def state_folders(root: Root) -> list[str]:
     """The folders that hold state documents."""
-    beats = f"{STATE}/heartbeat"
-    return [*(f"{STATE}/{family}" for family in SERVICE_STATE), *(f"{beats}/{n}" for n in _names(root, beats))]
+    nested = [f"{STATE}/{family}" for family in NESTED_STATE]
+    return [
+        *(f"{STATE}/{family}" for family in SERVICE_STATE),
+        *(f"{folder}/{name}" for folder in nested for name in _names(root, folder)),
+    ]
 
 
 def _names(root: Root, folder: str) -> list[str]:

@@ -5,6 +5,8 @@
     health/<s> sweep                  state/health/<s>.json ...    lock/health
     heartbeat/<s>/<id>                state/heartbeat/<s>/<id>.json    lock/heartbeat-<bucket>, 64 buckets
     pick/<s> recent/<s> rollup/<s>    state/<family>/<s>.json      lock/<family>-<bucket>
+    limit/<s>                         state/limit/<s>.json         lock/limit-<bucket>
+    limit-keys/<s>/<bucket>           state/limit-keys/<s>/<bucket>.json    the lock of limit/<s>
 
 Every part of a key is checked to be a name before it becomes a path.
 """
@@ -16,7 +18,8 @@ from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
 
 LOCK_BUCKETS = 64
-SERVICE_STATE = ("health", "pick", "recent", "rollup")     # one document per service
+SERVICE_STATE = ("health", "pick", "recent", "rollup", "limit")    # one document per service
+NESTED_STATE = ("heartbeat", "limit-keys")      # a folder of documents per service
 SERVICES, INSTANCES, HISTORY, LOCKS, QUARANTINE, CACHE = (
     "services", "instances", "history", "lock", "quarantine", "cache",
 )  # fmt: skip
@@ -55,20 +58,22 @@ def place_of(key: str) -> Place:
         return Place(SERVICES, f"{names[0]}.toml")
     if (family == "instance" and len(names) == 2) or (family == "maintenance" and len(names) == 1):
         return Place(INSTANCES, f"{names[0]}.json")
-    if family == "heartbeat" and len(names) == 2:
-        return Place(f"{STATE}/heartbeat/{names[0]}", f"{names[1]}.json")
+    if family in NESTED_STATE and len(names) == 2:
+        return Place(f"{STATE}/{family}/{names[0]}", f"{names[1]}.json")
     if family in SERVICE_STATE and len(names) == 1:
         return Place(f"{STATE}/{family}", f"{names[0]}.json")
     if key == "sweep":
         return Place(STATE, "sweep.json")
-    if family in ("service", "instance", "maintenance", "heartbeat", *SERVICE_STATE):
+    if family in ("service", "instance", "maintenance", *NESTED_STATE, *SERVICE_STATE):
         raise InvalidName(f"{key[:80]!r} is not a key: a name cannot hold '/'")
     raise InternalError(f"{key[:80]!r} is not a key of this store")
 
 
 def lock_of(key: str) -> str:
     """The name of the lock that a write of the state document `key` takes."""
-    family = key.partition("/")[0]
+    family, _, rest = key.partition("/")
     if family in ("health", "sweep"):
         return HEALTH_LOCK
+    if family == "limit-keys":                  # one limit is split, and reset, in one piece
+        return lock_of(f"limit/{rest.partition('/')[0]}")
     return f"{family}-{crc32(key.encode()) % LOCK_BUCKETS:02x}"

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from mgov.model.health import Check, parse_check
 from mgov.model.instance import Instance, check_instance, default_check
+from mgov.model.limit import LimitPolicy
 from mgov.model.service import Dependency, Service
 
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)
@@ -33,6 +34,7 @@ def services(draw, name=names):
         api=tuple(sorted(draw(st.sets(texts.map(lambda t: f"GET /{t}"), max_size=2)))),
         schema=draw(st.dictionaries(texts, plain, max_size=2)),
         dependencies=tuple(Dependency(n, draw(kinds), draw(st.booleans())) for n in sorted(depends_on)),
+        limit=draw(st.none() | st.builds(LimitPolicy, st.integers(1, 999), seconds, st.integers(1, 9))),
     )
 
 

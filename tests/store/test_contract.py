@@ -43,7 +43,7 @@ def store(handles: Callable[..., Any]) -> Any:
 
 
 @pytest.mark.parametrize("key", [INTENT, "instance/orders/one", "maintenance/orders", "heartbeat/orders/one", STATE,
-                                 "sweep", "pick/orders"])
+                                 "sweep", "pick/orders", "limit/orders", "limit-keys/orders/3ff"])
 def test_a_written_value_is_read_back_by_everyone_under_its_revision(store: Any, handles: Any, key: str) -> None:
     value = {"name": "orders", "title": "订单 \r\n"} if key == INTENT else {"text": "订单 \r\n", "n": [1, 2.5, None]}
     revision = store.write(Write(key, value), operation="test")

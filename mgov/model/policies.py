@@ -1,0 +1,39 @@
+"""The policies of a service as tables of its definition; a new one is a line in each function here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mgov.model.service import Service
+
+
+def parse_policies(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a Service that the policy tables in `table` say; raise UsageError naming the key at fault."""
+    fields: dict[str, Any] = {}
+    if "health" in table:
+        from mgov.model.healthpolicy import NO_POLICY, parse_health_policy
+
+        health = parse_health_policy(table["health"])
+        fields["health"] = None if health == NO_POLICY else health
+    if "limit" in table:
+        from mgov.model.limit import parse_policy
+
+        fields["limit"] = parse_policy(table["limit"])
+    return fields
+
+
+def policy_tables(service: Service) -> dict[str, Any]:
+    """The tables that `parse_policies` reads back."""
+    tables: dict[str, Any] = {}
+    if service.health is not None:
+        from mgov.model.healthpolicy import health_policy_table
+
+        tables["health"] = health_policy_table(service.health)
+    if service.limit is not None:
+        from mgov.model.limit import to_table
+
+        tables["limit"] = to_table(service.limit)
+    return tables
