@@ -4,7 +4,7 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='register deregister heartbeat services instances show discover apply diff export maintenance prune stats health probe limit init demo store trust accept completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune stats health probe limit init demo store trust accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -55,6 +55,26 @@ _mgov_shape() {
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o=toml,json --output=toml,json --color=auto,always,never --deadline='
         kinds='@services...'
+        ;;
+    'import')
+        commands='compose kubernetes consul'
+        options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
+        ;;
+    'import compose')
+        options='--address -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--address=published,internal -S=@files --store=@files -o=toml,json --output=toml,json --color=auto,always,never --deadline='
+        kinds='@files'
+        ;;
+    'import kubernetes')
+        options='--address --namespace -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--address=published,internal --namespace= -S=@files --store=@files -o=toml,json --output=toml,json --color=auto,always,never --deadline='
+        kinds='@files'
+        ;;
+    'import consul')
+        options='--address -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--address=published,internal -S=@files --store=@files -o=toml,json --output=toml,json --color=auto,always,never --deadline='
+        kinds='@files'
         ;;
     'maintenance')
         options='--until --reason --off -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'

@@ -3,8 +3,8 @@
 # True when the words before the cursor are the command $argv[1], and, where $argv[2] is given, when the word at the
 # cursor is its argument number $argv[2] (0 is the first), or a later one for "N...".
 function __mgov_at
-    set -l valued --api --burst --cacert --cached --cert --check-cacert --check-cert --check-expect --check-fall --check-interval --check-key --check-retries --check-rise --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect --expect-rev --fail-fast --fall --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --note --older-than --on-change --output --owner --pick --reason --region --retries --rise --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
-    set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'maintenance' 'prune' 'stats' 'health' 'probe' 'limit' 'limit list' 'limit show' 'limit set' 'limit take' 'limit reset' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'trust' 'accept' 'completion' 'help' 'version'
+    set -l valued --address --api --burst --cacert --cached --cert --check-cacert --check-cert --check-expect --check-fall --check-interval --check-key --check-retries --check-rise --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect --expect-rev --fail-fast --fall --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --namespace --note --older-than --on-change --output --owner --pick --reason --region --retries --rise --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
+    set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'import' 'import compose' 'import kubernetes' 'import consul' 'maintenance' 'prune' 'stats' 'health' 'probe' 'limit' 'limit list' 'limit show' 'limit set' 'limit take' 'limit reset' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'trust' 'accept' 'completion' 'help' 'version'
     set -l path
     set -l count 0
     set -l skip 0
@@ -63,6 +63,7 @@ complete -c mgov -n '__mgov_at \'\'' -a discover -d 'Find the instances of a ser
 complete -c mgov -n '__mgov_at \'\'' -a apply -d 'Make the fleet as a manifest says'
 complete -c mgov -n '__mgov_at \'\'' -a diff -d 'Compare the fleet with a manifest'
 complete -c mgov -n '__mgov_at \'\'' -a export -d 'Print the fleet as a manifest'
+complete -c mgov -n '__mgov_at \'\'' -a import -d 'Read a fleet from what other tools know'
 complete -c mgov -n '__mgov_at \'\'' -a maintenance -d 'Take out of service on purpose, or list what is out'
 complete -c mgov -n '__mgov_at \'\'' -a prune -d 'Remove instances that are long dead'
 complete -c mgov -n '__mgov_at \'\'' -a stats -d 'Count services and instances, all and healthy'
@@ -259,6 +260,52 @@ complete -c mgov -n '__mgov_at \'export\'' -l debug -d 'Show the traceback of an
 complete -c mgov -n '__mgov_at \'export\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
 complete -c mgov -n '__mgov_at \'export\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
 complete -c mgov -n '__mgov_at \'export\'' -s h -l help -d 'Show this help'
+complete -c mgov -n '__mgov_at \'import\'' -a compose -d 'Print a compose file as a manifest'
+complete -c mgov -n '__mgov_at \'import\'' -a kubernetes -d 'Print Kubernetes manifests as a manifest'
+complete -c mgov -n '__mgov_at \'import\'' -a consul -d 'Print what Consul knows as a manifest'
+complete -c mgov -n '__mgov_at \'import\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
+complete -c mgov -n '__mgov_at \'import\'' -s o -l output -r -d 'How to print the answer: table, wide, plain, json, jsonl, csv, name [MGOV_OUTPUT]'
+complete -c mgov -n '__mgov_at \'import\'' -l color -r -a 'auto always never' -d 'auto, always or never [MGOV_COLOR]'
+complete -c mgov -n '__mgov_at \'import\'' -s q -l quiet -d 'Say nothing but warnings and errors on stderr [MGOV_QUIET]'
+complete -c mgov -n '__mgov_at \'import\'' -s v -l verbose -d 'Say more on stderr [MGOV_VERBOSE]'
+complete -c mgov -n '__mgov_at \'import\'' -l debug -d 'Show the traceback of an error [MGOV_DEBUG]'
+complete -c mgov -n '__mgov_at \'import\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
+complete -c mgov -n '__mgov_at \'import\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
+complete -c mgov -n '__mgov_at \'import\'' -s h -l help -d 'Show this help'
+complete -c mgov -n '__mgov_at \'import compose\' 0' -F
+complete -c mgov -n '__mgov_at \'import compose\'' -l address -r -a 'published internal' -d 'Which addresses the instances get'
+complete -c mgov -n '__mgov_at \'import compose\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
+complete -c mgov -n '__mgov_at \'import compose\'' -s o -l output -r -a 'toml json' -d 'How to print the answer: toml, json [MGOV_OUTPUT]'
+complete -c mgov -n '__mgov_at \'import compose\'' -l color -r -a 'auto always never' -d 'auto, always or never [MGOV_COLOR]'
+complete -c mgov -n '__mgov_at \'import compose\'' -s q -l quiet -d 'Say nothing but warnings and errors on stderr [MGOV_QUIET]'
+complete -c mgov -n '__mgov_at \'import compose\'' -s v -l verbose -d 'Say more on stderr [MGOV_VERBOSE]'
+complete -c mgov -n '__mgov_at \'import compose\'' -l debug -d 'Show the traceback of an error [MGOV_DEBUG]'
+complete -c mgov -n '__mgov_at \'import compose\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
+complete -c mgov -n '__mgov_at \'import compose\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
+complete -c mgov -n '__mgov_at \'import compose\'' -s h -l help -d 'Show this help'
+complete -c mgov -n '__mgov_at \'import kubernetes\' 0' -F
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -l address -r -a 'published internal' -d 'Which addresses the instances get'
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -l namespace -r -d 'Where objects live that do not say it'
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -s o -l output -r -a 'toml json' -d 'How to print the answer: toml, json [MGOV_OUTPUT]'
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -l color -r -a 'auto always never' -d 'auto, always or never [MGOV_COLOR]'
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -s q -l quiet -d 'Say nothing but warnings and errors on stderr [MGOV_QUIET]'
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -s v -l verbose -d 'Say more on stderr [MGOV_VERBOSE]'
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -l debug -d 'Show the traceback of an error [MGOV_DEBUG]'
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
+complete -c mgov -n '__mgov_at \'import kubernetes\'' -s h -l help -d 'Show this help'
+complete -c mgov -n '__mgov_at \'import consul\' 0' -F
+complete -c mgov -n '__mgov_at \'import consul\'' -l address -r -a 'published internal' -d 'Which addresses the instances get'
+complete -c mgov -n '__mgov_at \'import consul\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
+complete -c mgov -n '__mgov_at \'import consul\'' -s o -l output -r -a 'toml json' -d 'How to print the answer: toml, json [MGOV_OUTPUT]'
+complete -c mgov -n '__mgov_at \'import consul\'' -l color -r -a 'auto always never' -d 'auto, always or never [MGOV_COLOR]'
+complete -c mgov -n '__mgov_at \'import consul\'' -s q -l quiet -d 'Say nothing but warnings and errors on stderr [MGOV_QUIET]'
+complete -c mgov -n '__mgov_at \'import consul\'' -s v -l verbose -d 'Say more on stderr [MGOV_VERBOSE]'
+complete -c mgov -n '__mgov_at \'import consul\'' -l debug -d 'Show the traceback of an error [MGOV_DEBUG]'
+complete -c mgov -n '__mgov_at \'import consul\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
+complete -c mgov -n '__mgov_at \'import consul\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
+complete -c mgov -n '__mgov_at \'import consul\'' -s h -l help -d 'Show this help'
 complete -c mgov -n '__mgov_at \'maintenance\' 0' -a '(__mgov_services)'
 complete -c mgov -n '__mgov_at \'maintenance\'' -l until -r -d 'When it ends by itself: 2h, or an RFC 3339 time'
 complete -c mgov -n '__mgov_at \'maintenance\'' -l reason -r -d 'Why'

@@ -37,9 +37,9 @@ class Player:
 
     def play(self, language, text):
         """What the block prints when it is carried out, in the README's words."""
-        if language == "toml":
+        if language in ("toml", "yaml"):
             name = re.match(r"# (\S+)\n", text)
-            assert name is not None, "a TOML block begins with its file's name"
+            assert name is not None, "a block that is a file begins with its file's name"
             (self._folder / name[1]).write_text(self._here(text), encoding="utf-8")
             return text
         if language == "python":
@@ -131,7 +131,7 @@ def test_what_the_readme_shows_is_what_its_commands_print(player, require):
     for language, text in BLOCK.findall(README):
         if language == "console":
             assert normal(player.play(language, text)) == normal(text)
-        elif language in ("toml", "python"):
+        elif language in ("toml", "yaml", "python"):
             said = player.play(language, text)
             if language == "python":
                 after = README.split(text)[1].removeprefix("```\n\n")

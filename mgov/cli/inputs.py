@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_INPUT_BYTES = 64 * 1024 * 1024
 STDIN = "-"
 _SUFFIXES = (".toml", ".json")
+_YAML_SUFFIXES = (".yaml", ".yml")
 
 
 def read_manifest(path: str) -> tuple[Entry, ...]:
@@ -47,30 +48,48 @@ def _entries(path: str) -> tuple[Entry, ...]:
     try:
         return parse(document)
     except UsageError as error:
-        raise InputError(f"{_shown(path)}: {error.message}", hint=error.hint) from None
+        raise InputError(f"{shown_path(path)}: {error.message}", hint=error.hint) from None
 
 
-def _shown(path: str) -> str:
+def shown_path(path: str) -> str:
+    """How messages name the place that a document came from."""
     return "standard input" if path == STDIN else path
 
 
 def read_document(path: str) -> Any:
     """The TOML, JSON or (for .yaml and .yml) YAML document at `path`; InputError names file, line and column."""
     data = read_bytes(path)
-    shown = _shown(path)
+    shown = shown_path(path)
     try:
-        if path.endswith((".yaml", ".yml")):
-            return _yaml(data, shown)
-        is_json = path.endswith(".json") or (path == STDIN and data.lstrip()[:1] == b"{")
-        if is_json:
-            from mgov.formats import strictjson
-
-            return strictjson.parse(data, max_bytes=MAX_INPUT_BYTES)
+        if path.endswith(_YAML_SUFFIXES):
+            documents = _yaml(data, shown)
+            if len(documents) > 1:
+                raise Malformed(f"it holds {len(documents)} documents, not one")
+            return documents[0] if documents else None
+        if path.endswith(".json") or (path == STDIN and data.lstrip()[:1] == b"{"):
+            return _json(data)
         from mgov.formats import toml
 
         return toml.parse(data, max_bytes=MAX_INPUT_BYTES)
     except Malformed as error:
         raise InputError(error.at(shown)) from None
+
+
+def read_documents(path: str) -> list[Any]:
+    """The documents of a file that another tool wrote: one of JSON, or all of YAML; InputError names the place.
+
+    What does not say by its name is JSON when it begins as JSON does. An empty file is refused.
+    """
+    data = read_bytes(path)
+    shown = shown_path(path)
+    try:
+        is_json = not path.endswith(_YAML_SUFFIXES) and data.lstrip()[:1] in (b"{", b"[")
+        documents = [_json(data)] if is_json or path.endswith(".json") else _yaml(data, shown)
+    except Malformed as error:
+        raise InputError(error.at(shown), hint=error.hint) from None
+    if all(document is None for document in documents):
+        raise InputError(f"{shown}: it is empty")
+    return documents
 
 
 def read_bytes(path: str) -> bytes:
@@ -92,19 +111,16 @@ def read_bytes(path: str) -> bytes:
     return data
 
 
-def _yaml(data: bytes, shown: str) -> Any:
+def _json(data: bytes) -> Any:
+    from mgov.formats import strictjson
+
+    return strictjson.parse(data, max_bytes=MAX_INPUT_BYTES)
+
+
+def _yaml(data: bytes, shown: str) -> list[Any]:
+    from mgov.formats import yamltext
+
     try:
-        import yaml
+        return yamltext.parse_all(data)
     except ImportError:
         raise UsageError(f"{shown} is YAML, which needs an extra", hint="pip install 'mgov[yaml]'") from None
-    from mgov.formats.malformed import decode
-
-    text = decode(data)
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        what = str(getattr(error, "problem", None) or "not YAML")
-        raise Malformed(what, mark.line + 1 if mark else 0, mark.column + 1 if mark else 0) from None
-    except (RecursionError, ValueError):
-        raise Malformed("it is nested too deeply or holds a value that cannot be read") from None

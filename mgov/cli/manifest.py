@@ -15,7 +15,10 @@ from mgov.model.apply import PRUNED, UNCHANGED
 from mgov.model.manifest import dump
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mgov.model.apply import Step
+    from mgov.model.manifest import Entry
 
 STEP_COLUMNS = (Column("action", style=style), Column("service"), Column("instance"), Column("fields"))
 File = Annotated[str, typer.Option("-f", "--file", metavar="FILE|DIR|-", help="The manifest, in TOML or JSON")]
@@ -65,7 +68,12 @@ def export(
     names: Annotated[list[str] | None, typer.Argument(metavar="GLOB", help="Only these services")] = None,
 ) -> View:
     """Print the fleet as a manifest that `apply` takes."""
-    document = dump(ctx.obj.platform().manifests.export(names or ()))
+    return manifest_view(ctx.obj.platform().manifests.export(names or ()))
+
+
+def manifest_view(entries: Iterable[Entry]) -> View:
+    """The manifest of `entries`, for -o toml and -o json."""
+    document = dump(entries)
 
     def toml_text() -> str:
         from mgov.formats import toml

@@ -10,13 +10,17 @@ MAX_DEPTH = 200
 
 
 class Malformed(ValueError):
-    """The text is not what it should be. `line` and `column` count from 1, in characters; 0 means unknown."""
+    """The text is not what it should be. `line` and `column` count from 1, in characters; 0 means unknown.
 
-    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+    `hint` says what to type next, where there is something to say.
+    """
+
+    def __init__(self, message: str, line: int = 0, column: int = 0, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.line = line
         self.column = column
+        self.hint = hint
 
     def at(self, path: str) -> str:
         """`path:line:column: message`, with what is known."""
