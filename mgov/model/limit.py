@@ -30,21 +30,21 @@ _NS = 1_000_000_000
 
 
 class LimitPolicy(NamedTuple):
-    """At most `tokens` in `period_s` seconds on the long run, and `burst` of them at once."""
+    """At most `tokens` in `period_ms` on the long run, and `burst` of them at once."""
 
     tokens: int
-    period_s: float
+    period_ms: int
     burst: int
 
     @property
     def interval_ns(self) -> int:
         """The time in which one token comes back; rounded up, so that a limit is never looser than it says."""
-        return -(-round(self.period_s * 1000) * 1_000_000 // self.tokens)
+        return -(-self.period_ms * 1_000_000 // self.tokens)
 
     @property
     def rate(self) -> str:
         """The rate as people write it: `100/1m`."""
-        return f"{self.tokens}/{format_duration(self.period_s)}"
+        return f"{self.tokens}/{format_duration(self.period_ms / 1000)}"
 
 
 class Decision(NamedTuple):
@@ -59,9 +59,12 @@ class Decision(NamedTuple):
 
 def decide(policy: LimitPolicy, tat: "int | None", now_ns: int, count: int = 1) -> Decision:
     """Whether `count` tokens may be taken at `now_ns` of a key with `tat`. 0 tokens only look; see `check_count`."""
-    interval = policy.interval_ns
-    window = policy.burst * interval
-    ahead = 0 if tat is None or tat <= now_ns else min(tat - now_ns, window)
+    tokens, period_ms, burst = policy
+    interval = -(-period_ms * 1_000_000 // tokens)
+    window = burst * interval
+    ahead = 0 if tat is None or tat <= now_ns else tat - now_ns
+    if ahead > window:
+        ahead = window
     wanted = ahead + count * interval
     if wanted <= window:
         return Decision(True, (window - wanted) // interval, 0, now_ns + wanted if wanted else None)
@@ -129,14 +132,14 @@ def parse_rate(text: str, burst: "int | None" = None) -> LimitPolicy:
     if len(number) > 10 or not 1 <= int(number) <= MAX_COUNT:
         raise UsageError(f"{text[:40]!r} is not a rate: from 1 to {MAX_COUNT} may pass in a period")
     try:
-        period_s = parse_duration(period if period[0].isdigit() else f"1{period}")
+        period_ms = round(parse_duration(period if period[0].isdigit() else f"1{period}") * 1000)
     except UsageError as error:
         raise UsageError(f"{text[:40]!r} is not a rate: {error.message}", hint="write it like 100/1m or 5/s") from None
-    if period_s <= 0:
+    if period_ms == 0:
         raise UsageError(f"{text[:40]!r} is not a rate: its period is nothing")
-    if int(number) > period_s * MAX_PER_S:
+    if int(number) * 1000 > period_ms * MAX_PER_S:
         raise UsageError(f"{text[:40]!r} is faster than {MAX_PER_S} a second, which is not counted")
-    policy = LimitPolicy(int(number), period_s, int(number) if burst is None else burst)
+    policy = LimitPolicy(int(number), period_ms, int(number) if burst is None else burst)
     return _check_burst(policy)
 
 

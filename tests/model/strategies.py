@@ -12,6 +12,7 @@ tags = st.lists(texts.filter(lambda t: t and "," not in t), max_size=3, unique=T
 metadata = st.dictionaries(texts, texts, max_size=3).map(lambda m: dict(sorted(m.items())))
 names = st.text("ab01", min_size=1, max_size=4) | st.sampled_from(("a.b", "x-1_y"))
 seconds = st.integers(100, 10_000_000).map(lambda ms: ms / 1000)
+limits = st.builds(LimitPolicy, st.integers(1, 99), st.integers(1, 10_000_000), st.integers(1, 9))
 plain = st.recursive(
     st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
@@ -34,7 +35,7 @@ def services(draw, name=names):
         api=tuple(sorted(draw(st.sets(texts.map(lambda t: f"GET /{t}"), max_size=2)))),
         schema=draw(st.dictionaries(texts, plain, max_size=2)),
         dependencies=tuple(Dependency(n, draw(kinds), draw(st.booleans())) for n in sorted(depends_on)),
-        limit=draw(st.none() | st.builds(LimitPolicy, st.integers(1, 999), seconds, st.integers(1, 9))),
+        limit=draw(st.none() | limits),
     )
 
 
