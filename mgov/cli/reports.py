@@ -20,10 +20,10 @@ class Reports:
         self._is_github = is_github or session.environ.get("GITHUB_ACTIONS") == "true"
 
     def write(self, results: Sequence[Checked]) -> None:
-        """Write each report whole; raise OutputError when one cannot be written."""
+        """Write each report whole, and add to the job summary; raise OutputError when one cannot be written."""
         if not (self._junit or self._textfile or self._is_github):
             return
-        from mgov.store.outfile import write_whole
+        from mgov.store.outfile import append_to, write_whole
 
         found = [result.to_result() for result in results]
         if self._junit:
@@ -45,16 +45,4 @@ class Reports:
                 self._session.out.relay(line)
             place = self._session.environ.get("GITHUB_STEP_SUMMARY")
             if place:
-                write_whole(place, _before(place) + summary(found))
-
-
-def _before(path: str) -> str:
-    from mgov.errors import OutputError
-
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise OutputError(f"{path} could not be read: {(error.strerror or str(error)).lower()}") from error
+                append_to(place, summary(found))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.cli.output import TABLE, Column
-from mgov.cli.rows import health_view, style, time_of
-from mgov.cli.sweeping import counted, status_of
+from mgov.cli.rows import style, time_of
+from mgov.cli.sweeping import status_of
 from mgov.errors import OK, MgovError
 from mgov.model.record import NamedTuple
-from mgov.model.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +55,12 @@ def watch_health(session: Session, sweep: Sweep, watch: Watch, reports: Reports)
 
 
 def _looks(
-    session: Session, sweep: Sweep, watch: Watch, reports: Reports
+    session: Session,
+    sweep: Sweep,
+    watch: Watch,
+    reports: Reports,
+    *,
+    before_command: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[list[Checked], list[Change], bool]]:
     """Each look: its results, what changed since the one before, and whether it is the last."""
     known: dict[str, str] = {}
@@ -67,8 +71,9 @@ def _looks(
         reports.write(results)
         changes = _changes(known, results)
         for change in changes:
-            if change.before is not None:
-                _run_on_change(session, watch, change)
+            if change.before is not None and watch.on_change is not None:
+                before_command()
+                _run_on_change(session, watch.on_change, change)
         has_changed = any(change.before is not None for change in changes)
         yield results, changes, looks == watch.most or (watch.until_change and has_changed)
 
@@ -84,9 +89,7 @@ def _changes(known: dict[str, str], results: Sequence[Checked]) -> list[Change]:
     return [*found, *(Change(target, known.pop(target), GONE, None) for target in gone)]
 
 
-def _run_on_change(session: Session, watch: Watch, change: Change) -> None:
-    if watch.on_change is None:
-        return
+def _run_on_change(session: Session, command: str, change: Change) -> None:
     import shlex
 
     from mgov.net import child
@@ -99,12 +102,12 @@ def _run_on_change(session: Session, watch: Watch, change: Change) -> None:
         "MGOV_REASON": reason,
     }
     try:
-        status = child.run_forwarding(shlex.split(watch.on_change), environ={**session.environ, **about})
+        status = child.run_forwarding(shlex.split(command), environ={**session.environ, **about})
     except MgovError as error:
         session.out.warn(error.message)
         return
     if status:
-        session.out.warn(f"{watch.on_change} ended with {status}")
+        session.out.warn(f"{command} ended with {status}")
 
 
 def _lines(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
@@ -146,33 +149,17 @@ def _emit_gone(session: Session, target: str, before: str) -> None:
 
 
 def _live(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
-    from rich.console import Console
-    from rich.live import Live
+    from mgov.cli.live import LiveTable
 
-    console = Console(file=session.out.stdout, highlight=False, markup=False, emoji=False)
-    with Live(console=console, auto_refresh=False, transient=False) as live:
-        for results, _, is_last in _looks(session, sweep, watch, reports):
+    with LiveTable(session) as table:
+        for results, _, is_last in _looks(session, sweep, watch, reports, before_command=table.hide):
             next_at = session.clock.monotonic() + watch.interval_s
             while True:
                 left_s = 0.0 if is_last else next_at - session.clock.monotonic()
-                live.update(_screen(session, results, left_s, console.size.height), refresh=True)
+                table.show(results, left_s)
                 if left_s <= 0:
                     break
                 session.clock.sleep(min(TICK_S, left_s))
             if is_last:
                 return status_of(results)
     return OK
-
-
-def _screen(session: Session, results: Sequence[Checked], left_s: float, height: int) -> Any:
-    from rich.text import Text
-
-    # The failing come first, for a table that is longer than the screen shows its beginning.
-    ranked = sorted(results, key=lambda result: not result.is_failing)
-    room = max(1, height - 4)
-    text = session.out.render(health_view(ranked[:room], session.clock.now()))
-    more = f", {len(ranked) - room} more not shown" if len(ranked) > room else ""
-    foot = f"{counted(results)}{more}"
-    if left_s > 0:
-        foot += f"; next look in {format_duration(round(left_s) or 1)}, Ctrl-C ends"
-    return Text.from_ansi(f"{text}\n{foot}", no_wrap=True, overflow="crop")

@@ -37,7 +37,8 @@ class Measurement(NamedTuple):
     `first_byte_ms` and `total_ms` count from the start. `address` is the `ip:port` that was connected to (or tried
     last). `reason_phrase`, `location`, `body`, `headers` and the certificate's names are foreign text. `body` (up to
     64 KiB) and `headers` (lower-cased names) are kept on request only; so is the peer's certificate, and that of a
-    peer which is refused because it has expired. `cert_expires_at` is in seconds since the epoch.
+    peer which is refused because it has expired. `cert_expires_at` is in seconds since the epoch. `is_shortage` says of
+    a local error that it may pass when fewer probes run at once.
     """
 
     error: str
@@ -58,6 +59,7 @@ class Measurement(NamedTuple):
     cert_expires_at: "float | None" = None
     cert_subject: str = ""
     cert_issuer: str = ""
+    is_shortage: bool = False
 
     @property
     def is_local(self) -> bool:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mgov.model.command import argv_of, first_line
 from mgov.model.measurement import LOCAL_ERROR, MAX_BODY_BYTES, PROTOCOL, TIMEOUT
 from mgov.model.units import format_duration
-from mgov.net.failure import ProbeFailed
+from mgov.net.failure import ProbeFailed, is_shortage
 from mgov.net.reply import Reply
 
 if TYPE_CHECKING:
@@ -154,7 +154,10 @@ def _start(argv: list[str]) -> subprocess.Popen[bytes]:
 
 
 def _local(program: str, error: OSError) -> ProbeFailed:
-    return ProbeFailed(LOCAL_ERROR, f"{program[:80]} cannot be run here: {(error.strerror or str(error)).lower()}")
+    reason = (error.strerror or str(error)).lower()
+    return ProbeFailed(
+        LOCAL_ERROR, f"{program[:80]} cannot be run here: {reason}", is_shortage=is_shortage(error)
+    )
 
 
 class _Exit:

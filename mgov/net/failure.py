@@ -28,13 +28,21 @@ _KNOWN = {
 }
 
 
-class ProbeFailed(Exception):
-    """A probe ended without what a judgement needs: `code` is one of `mgov.model.measurement.ERRORS`."""
+# What the probes still running give back as they end. EAGAIN is a fork's: no process is left to this user.
+_SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN}
 
-    def __init__(self, code: str, detail: str) -> None:
+
+class ProbeFailed(Exception):
+    """A probe ended without what a judgement needs: `code` is one of `mgov.model.measurement.ERRORS`.
+
+    `is_shortage` says that this machine was short of something that other probes held.
+    """
+
+    def __init__(self, code: str, detail: str, *, is_shortage: bool = False) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.is_shortage = is_shortage
 
 
 class CertificateRefused(ProbeFailed):
@@ -48,7 +56,12 @@ class CertificateRefused(ProbeFailed):
 def failed_with(number: int) -> ProbeFailed | None:
     """The failure that errno `number` means, or None if it is not one of the network's."""
     known = _KNOWN.get(number)
-    return ProbeFailed(*known) if known is not None else None
+    return ProbeFailed(*known, is_shortage=number in _SHORTAGES) if known is not None else None
+
+
+def is_shortage(error: OSError) -> bool:
+    """Whether `error` says that too much is held at once, and not that something is missing for good."""
+    return error.errno in _SHORTAGES
 
 
 def translate(error: OSError) -> Exception:

@@ -1,4 +1,4 @@
-"""How many connections this process may hold at once, below the limit on open files."""
+"""How many probes and files this process may hold at once, below the limit on open files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ DEFAULT_CONCURRENCY = 200       # measured: 5,000 loopback hosts take equally lo
                                 # would overflow the usual accept queue of 511 when one machine serves many names
 
 
-def allowed_concurrency(wanted: int) -> int:
-    """How many probes may run at once: `wanted`, at most the soft file limit less a reserve.
+def allowed_files(wanted: int) -> int:
+    """How many descriptors all probes may hold together: `wanted`, at most the soft file limit less a reserve.
 
     Raises the soft limit towards the hard one when `wanted` needs it. Never less than 1.
     """

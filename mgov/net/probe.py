@@ -198,11 +198,12 @@ async def measure(target: Target, link: Link) -> Measurement:
         place = _place(target.url)
         await PROBES[place.scheme](target, place, link, seen)
     except ProbeFailed as failure:
-        return _measurement(link, seen, failure.code, failure.detail)
+        measured = _measurement(link, seen, failure.code, failure.detail)
+        return measured._replace(is_shortage=True) if failure.is_shortage else measured
     except TimeoutError:
         return _measurement(link, seen, TIMEOUT, _ran_out(target, link, seen))
     except MemoryError:
-        return _measurement(link, seen, LOCAL_ERROR, "this machine has no memory left")
+        return _measurement(link, seen, LOCAL_ERROR, "this machine has no memory left")._replace(is_shortage=True)
     except Exception as error:  # noqa: BLE001 - around one target of a sweep: the others go on
         words = error.message if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
         return _measurement(link, seen, UNFORESEEN, words[:500])

@@ -88,7 +88,8 @@ class Resolver:
             lookup.tasks.append(task)
             await task.park(lookup)
         if lookup.failure is not None:
-            raise ProbeFailed(lookup.failure.code, lookup.failure.detail)
+            failed = lookup.failure
+            raise ProbeFailed(failed.code, failed.detail, is_shortage=failed.is_shortage)
         return lookup.addresses
 
     def close(self) -> None:
@@ -102,7 +103,7 @@ class Resolver:
             try:
                 threading.Thread(target=self._work, name="mgov-resolve", daemon=True).start()
             except RuntimeError as error:
-                raise ProbeFailed(LOCAL_ERROR, f"no thread to look up {host}: {error}") from error
+                raise ProbeFailed(LOCAL_ERROR, f"no thread to look up {host}: {error}", is_shortage=True) from error
             self._thread_count += 1
         lookup = self._lookups[host] = _Lookup()
         self._busy_count += 1
@@ -113,10 +114,12 @@ class Resolver:
         while (job := self._queue.get()) is not None:
             host, lookup = job
             addresses, failure = _resolve_safely(self._resolve, host)
-            self._reactor.call_from_thread(partial(self._finish, lookup, addresses, failure))
+            self._reactor.call_from_thread(partial(self._finish, host, lookup, addresses, failure))
 
-    def _finish(self, lookup: _Lookup, addresses: Sequence[str], failure: ProbeFailed | None) -> None:
+    def _finish(self, host: str, lookup: _Lookup, addresses: Sequence[str], failure: ProbeFailed | None) -> None:
         self._busy_count -= 1
+        if failure is not None and failure.is_shortage:
+            del self._lookups[host]             # whoever asks again, later, is answered anew
         lookup.addresses, lookup.failure, lookup.is_done = addresses, failure, True
         for task in lookup.tasks:
             if task.parked_on is lookup:
@@ -139,7 +142,7 @@ def _resolve_safely(resolve: Resolve, host: str) -> tuple[Sequence[str], ProbeFa
 
 def _failure(host: str, error: socket.gaierror) -> ProbeFailed:
     if error.errno in _LOCAL:
-        return ProbeFailed(LOCAL_ERROR, f"looking up {host[:80]} failed here: {error.strerror}")
+        return ProbeFailed(LOCAL_ERROR, f"looking up {host[:80]} failed here: {error.strerror}", is_shortage=True)
     if error.errno in _NOT_FOUND:
         return ProbeFailed(DNS, f"no such host: {host[:80]}")
     return ProbeFailed(DNS, f"looking up {host[:80]} failed: {str(error.strerror).lower()}")

@@ -10,9 +10,10 @@ from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from mgov.model.health import COMMAND
 from mgov.model.measurement import LOCAL_ERROR, Measurement
 from mgov.net.failure import translate
-from mgov.net.limits import DEFAULT_CONCURRENCY, MAX_QUIET, allowed_concurrency
+from mgov.net.limits import DEFAULT_CONCURRENCY, MAX_QUIET, allowed_files
 from mgov.net.link import Link
 from mgov.net.probe import Target, measure, unforeseen
 from mgov.net.reactor import Reactor, Task
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
             """The measurements of `targets`, in their order; each is told to `on_result` as it comes."""
 
 _NEVER = float("inf")
+_COMMAND = f"{COMMAND}:"
 _QUIET_AFTER_S = 0.1            # a probe this old waits for its peer and costs nothing
+_FILES_OF_A_COMMAND = 3         # its output, its end, and the selector that watches both (mgov.net.command)
 _STARTS_PER_STEP = 512          # so that targets which fail at once do not keep the caller's loop from others
 __all__ = ["Target", "sweep", "sweep_now"]
 
@@ -146,7 +149,11 @@ class _Engine:
         self, targets: Sequence[Target], concurrency: int | None, on_result: OnResult | None, resolve: Resolve
     ) -> None:
         self._targets = targets
-        self._most = allowed_concurrency(DEFAULT_CONCURRENCY + MAX_QUIET if concurrency is None else concurrency)
+        most = DEFAULT_CONCURRENCY + MAX_QUIET if concurrency is None else max(1, concurrency)
+        self._has_commands = any(target.url.startswith(_COMMAND) for target in targets)
+        self._most_files = allowed_files(min(most, len(targets)) * _FILES_OF_A_COMMAND if self._has_commands else most)
+        self._held_files = 0
+        self._most = min(most, self._most_files)
         self._base = self._limit = min(self._most, DEFAULT_CONCURRENCY) if concurrency is None else self._most
         self._look_at = _NEVER          # when to count the quiet ones again
         self._on_result = on_result
@@ -181,7 +188,10 @@ class _Engine:
     def step(self, timeout_s: float) -> None:
         self._reactor.step(timeout_s)
         if self._look_at < _NEVER and (now := perf_counter()) >= self._look_at:
-            quiet_count = sum(task.started_at <= now - _QUIET_AFTER_S for task in self._reactor.live)
+            quiet_count = sum(
+                task.started_at <= now - _QUIET_AFTER_S and not self._is_command(task.index)
+                for task in self._reactor.live
+            )
             self._limit = min(self._most, self._base + quiet_count)
             self._look_at = _NEVER
         self._fill()
@@ -201,19 +211,30 @@ class _Engine:
             index = self._again.popleft() if self._again else next(self._waiting, -1)
             if index < 0:
                 return
+            if live and self._held_files + self._files_of(index) > self._most_files:
+                self._again.appendleft(index)
+                return
             self._start(index)
         self._has_more_to_start = True
 
+    def _is_command(self, index: int) -> bool:
+        return self._has_commands and self._targets[index].url.startswith(_COMMAND)
+
+    def _files_of(self, index: int) -> int:
+        return _FILES_OF_A_COMMAND if self._is_command(index) else 1
+
     def _start(self, index: int) -> None:
         target = self._targets[index]
+        self._held_files += self._files_of(index)
         task = Task(self._reactor, index, target.timeout_s)
         self._reactor.start(task, measure(target, Link(task, self._resolver, self._contexts)))
 
     def _finish(self, task: Task, result: Measurement | None, failure: Exception | None) -> None:
         index = task.index
+        self._held_files -= self._files_of(index)
         seen = result if result is not None else unforeseen(failure or RuntimeError("no result"))
-        if seen.is_local and index not in self._tried_twice and self._reactor.live:
-            # This machine is short of something that the probes still running will give back: fewer at once.
+        if seen.is_shortage and index not in self._tried_twice and self._reactor.live:
+            # The probes still running will give back what this machine is short of: fewer at once.
             self._tried_twice.add(index)
             self._base = self._most = self._limit = min(self._limit, len(self._reactor.live))
             self._again.append(index)

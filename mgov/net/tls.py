@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mgov.model.measurement import CLOSED, LOCAL_ERROR, PROTOCOL, RESET
 from mgov.model.measurement import TLS as TLS_ERROR
-from mgov.net.failure import CertificateRefused, ProbeFailed, translate
+from mgov.net.failure import CertificateRefused, ProbeFailed, is_shortage, translate
 
 if TYPE_CHECKING:
     import socket
@@ -55,8 +55,8 @@ def _build(trust: Trust) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cafile=trust.ca_file)
         except OSError as error:        # ssl.SSLError is one
-            raise ProbeFailed(LOCAL_ERROR, f"no certificates can be read from {trust.ca_file}: {_why(error)}") \
-                from error
+            detail = f"no certificates can be read from {trust.ca_file}: {_why(error)}"
+            raise ProbeFailed(LOCAL_ERROR, detail, is_shortage=_is_short(error)) from error
     else:
         # Not load_default_certs: that lets SSL_CERT_FILE and SSL_CERT_DIR of a CI job decide whom mgov trusts.
         paths = ssl.get_default_verify_paths()
@@ -80,7 +80,12 @@ def _show_certificate(context: ssl.SSLContext, cert_file: str, key_file: str) ->
     except OSError as error:
         files = f"{cert_file} and {key_file}" if key_file else cert_file
         why = "the key is encrypted" if is_encrypted else _why(error)
-        raise ProbeFailed(LOCAL_ERROR, f"no client certificate with its key can be read from {files}: {why}") from error
+        detail = f"no client certificate with its key can be read from {files}: {why}"
+        raise ProbeFailed(LOCAL_ERROR, detail, is_shortage=_is_short(error)) from error
+
+
+def _is_short(error: OSError) -> bool:
+    return not isinstance(error, ssl.SSLError) and is_shortage(error)      # OpenSSL's numbers are no errno
 
 
 def _why(error: OSError) -> str:

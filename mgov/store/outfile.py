@@ -1,4 +1,4 @@
-"""A file that a person asked for (a report, metrics): written whole or not at all, outside of any store."""
+"""A file that a person asked for, such as a report, outside of any store: written whole or not at all, or added to."""
 
 from __future__ import annotations
 
@@ -25,8 +25,28 @@ def write_whole(path: str, data: str | bytes, *, mode: int | None = None) -> Non
         else:
             _write_through(path, content)
     except (OSError, ValueError) as error:              # ValueError: a NUL in the path
-        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        raise OutputError(f"{path} could not be written: {reason[:1].lower()}{reason[1:]}") from error
+        raise _not_written(path, error) from error
+
+
+def append_to(path: str, text: str) -> None:
+    """Add `text` to the end of the file at `path`, which is made if it is not there; nothing else of it is touched.
+
+    It is for files that others add to as well, such as the summary of a job. Raise OutputError naming `path`; then a
+    part of `text` may be there.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            write_all(descriptor, text.encode("utf-8", "backslashreplace"))
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: str, error: OSError | ValueError) -> OutputError:
+    reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    return OutputError(f"{path} could not be written: {reason[:1].lower()}{reason[1:]}")
 
 
 def _stat(place: str) -> os.stat_result | None:

@@ -114,6 +114,11 @@ def test_reports_are_written_beside_the_answer(mgov, server, tmp_path):
     assert (root.get("tests"), root.get("failures")) == ("2", "1")
     assert 'mgov_instance_up{service="users",instance_id="127.0.0.1-9"} 0' in prom.read_text()
     assert summary.read_text().startswith("before\n### mgov health\n\n1 of 2 healthy\n")
+    inode, once = summary.stat().st_ino, summary.read_text().removeprefix("before\n")
+    mgov("health", env={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)})
+    assert summary.read_text().count("### mgov health\n\n1 of 2 healthy\n") == 2
+    assert summary.read_text().startswith(f"before\n{once}")
+    assert summary.stat().st_ino == inode           # the runner, or tee, may hold it open: it is the same file still
     assert result.err.startswith("::error title=users/127.0.0.1-9%3A unhealthy::connection refused")
 
 

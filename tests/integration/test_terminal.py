@@ -94,6 +94,12 @@ def is_table(lines):
     return "STATUS" in text and "1 of 2 healthy; 1 unhealthy; next look" in text
 
 
+def is_last_state(lines):
+    """Whether the table stands once, as it was last, with nothing torn around it."""
+    text = "\n".join(lines)
+    return (text.count("STATUS"), text.count("1 of 2 healthy; 1 unhealthy"), text.count("next look")) == (1, 1, 0)
+
+
 @pytest.mark.usefixtures("fleet")
 def test_the_watch_is_a_live_table_that_survives_a_resize_and_leaves_the_terminal_clean(terminal, mgov):
     terminal.type(f"{mgov} health --watch --interval 1s")
@@ -104,6 +110,9 @@ def test_the_watch_is_a_live_table_that_survives_a_resize_and_leaves_the_termina
 
     terminal.resize(60, 12)
     terminal.wait_for(lambda seen: is_table(seen) and all(len(line) <= 60 for line in seen))
+    terminal.resize(30, 10)
+    whole = ["SER…", "gone", "here", "", "1"]             # and no torn line of the wider table
+    terminal.wait_for(lambda seen: [line.partition(" ")[0] for line in seen] == whole)
     terminal.resize(120, 30)
     terminal.wait_for(lambda seen: "connection refused" in "".join(seen) and is_table(seen))
 
@@ -113,5 +122,35 @@ def test_the_watch_is_a_live_table_that_survives_a_resize_and_leaves_the_termina
     assert not any("Traceback" in line for line in ended)
     assert terminal.ask("cursor_flag") == "1"
     assert terminal.ask("alternate_on") == "0"
+    assert is_last_state(ended)
     terminal.type("stty -a | tr ' ;' '\\n\\n' | grep -x -e -echo -e -icanon -e -isig; echo sane=$?")
     terminal.wait_for(lambda seen: any(line.endswith("sane=1") for line in seen))
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_watch_that_ends_by_itself_leaves_its_last_state_below_what_was_there_before(terminal, mgov):
+    terminal.type("echo from before")
+    terminal.type(f"{mgov} health --watch --interval 100ms --count 2; echo status=$?")
+    ended = terminal.wait_for(lambda seen: any(line == "status=1" for line in seen))
+    assert is_last_state(ended)
+    assert "from before" in ended
+    assert terminal.ask("alternate_on") == "0"
+
+
+def test_a_resize_is_answered_at_once_though_a_look_is_under_way(terminal, mgov, open_port):
+    slow = f"http://127.0.0.1:{open_port}/"                 # accepts, and never answers
+    terminal.type(f"{mgov} health {slow} --watch --interval 100ms --timeout 4s --count 2")
+    terminal.wait_for(lambda seen: "0 of 1 healthy; 1 unhealthy" in seen)      # no "next look": it is under way
+    terminal.resize(160, 24)
+    wide = terminal.wait_for(lambda seen: max(len(line) for line in seen) > 80)
+    assert terminal.ask("alternate_on") == "1", "the second look was over before the table was drawn again"
+    assert "no answer within 4s" in "".join(wide)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_what_a_command_on_change_says_stays_on_the_screen(terminal, mgov, mgov_process, tmp_path):
+    terminal.type(f"{mgov} health --watch --interval 1s --until-change --on-change 'sh -c \"echo changed; exit 3\"'")
+    terminal.wait_for(is_table)
+    assert mgov_process("deregister", "gone", "--all", "--yes", "--store", str(tmp_path / "store")).wait() == 0
+    ended = terminal.wait_for(lambda seen: "changed" in seen and "1 of 1 healthy" in seen)
+    assert any(line.startswith("warning: sh -c") and line.endswith("ended with 3") for line in ended)

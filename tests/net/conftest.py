@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 from hostile import HostileServer
+from virtual import VirtualTime
 
 from mgov.model.measurement import Measurement
 from mgov.net import loop as net_loop
@@ -20,6 +22,19 @@ def hostile() -> Iterator[HostileServer]:
     server = HostileServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A URL behind which the kernel accepts connections and nobody ever answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+
+@pytest.fixture
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    """Time that passes at once, for `sweep_now` over silent peers."""
+    return VirtualTime(monkeypatch)
 
 
 @pytest.fixture(params=["uvloop", "asyncio", "alone"])

@@ -10,7 +10,7 @@ import pytest
 
 from mgov.errors import OutputError
 from mgov.store import outfile
-from mgov.store.outfile import write_whole
+from mgov.store.outfile import append_to, write_whole
 
 
 def test_the_file_holds_what_was_given_and_nothing_is_left_beside_it(tmp_path):
@@ -89,3 +89,20 @@ def test_a_name_as_long_as_names_can_be_is_written(tmp_path):
     path = tmp_path / ("x" * 255)
     write_whole(str(path), "x")
     assert path.read_text() == "x"
+
+
+def test_what_is_added_stands_behind_what_others_wrote_and_makes_the_file_when_there_is_none(tmp_path):
+    path = tmp_path / "summary.md"
+    append_to(str(path), "订单\n")
+    with path.open("ab") as other:
+        other.write(b"\xff of another step\n")
+    append_to(str(path), "more\n")
+    assert path.read_bytes() == "订单\n".encode() + b"\xff of another step\nmore\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"), [("/nowhere/s.md", "no such file or directory"), ("a\0b", "embedded null")]
+)
+def test_what_cannot_be_added_to_is_an_output_error(path, reason):
+    with pytest.raises(OutputError, match=f"could not be written: {reason}"):
+        append_to(path, "x")
