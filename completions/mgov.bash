@@ -39,8 +39,8 @@ _mgov_shape() {
         kinds='@services ,'
         ;;
     'discover')
-        options='--all --tag --region --zone --version --meta --pick --key --limit --no-check --max-age --wait --watch --interval -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
-        valued='--tag= --region= --zone= --version= --meta= --pick=random,round-robin,weighted,least-latency,p2c,hash --key= --limit= --max-age= --wait= --interval= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name,url,hostport,env,srv,hosts,file-sd --output=table,wide,plain,json,jsonl,csv,name,url,hostport,env,srv,hosts,file-sd --columns= --color=auto,always,never --deadline='
+        options='--all --tag --region --zone --version --meta --pick --key --prefer-zone --limit --no-check --max-age --wait --watch --interval -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--tag= --region= --zone= --version= --meta= --pick=random,round-robin,weighted,least-latency,p2c,hash --key= --prefer-zone= --limit= --max-age= --wait= --interval= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name,url,hostport,env,srv,hosts,file-sd --output=table,wide,plain,json,jsonl,csv,name,url,hostport,env,srv,hosts,file-sd --columns= --color=auto,always,never --deadline='
         kinds='@services'
         ;;
     'apply')

@@ -3,7 +3,7 @@
 # True when the words before the cursor are the command $argv[1], and, where $argv[2] is given, when the word at the
 # cursor is its argument number $argv[2] (0 is the first), or a later one for "N...".
 function __mgov_at
-    set -l valued --address --api --burst --cacert --cached --cert --check-cacert --check-cert --check-expect --check-fall --check-interval --check-key --check-retries --check-rise --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect --expect-rev --fail-fast --fall --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --namespace --note --older-than --on-change --output --owner --pick --reason --region --retries --rise --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
+    set -l valued --address --api --burst --cacert --cached --cert --check-cacert --check-cert --check-expect --check-fall --check-interval --check-key --check-retries --check-rise --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --description --domain --drain --expect --expect-rev --fail-fast --fall --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --namespace --note --older-than --on-change --output --owner --pick --prefer-zone --reason --region --retries --rise --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
     set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'import' 'import compose' 'import kubernetes' 'import consul' 'maintenance' 'prune' 'stats' 'health' 'probe' 'limit' 'limit list' 'limit show' 'limit set' 'limit take' 'limit reset' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'trust' 'accept' 'completion' 'help' 'version'
     set -l path
     set -l count 0
@@ -206,6 +206,7 @@ complete -c mgov -n '__mgov_at \'discover\'' -l version -r -d 'Only in this rang
 complete -c mgov -n '__mgov_at \'discover\'' -l meta -r -d 'Only with this metadata'
 complete -c mgov -n '__mgov_at \'discover\'' -l pick -r -a 'random round-robin weighted least-latency p2c hash' -d 'One of: random, round-robin, weighted, least-latency, p2c, hash'
 complete -c mgov -n '__mgov_at \'discover\'' -l key -r -d 'What hash is consistent in, such as a user id'
+complete -c mgov -n '__mgov_at \'discover\'' -l prefer-zone -r -d 'With --pick: an instance there while one may be used [MGOV_ZONE]'
 complete -c mgov -n '__mgov_at \'discover\'' -l limit -r -d 'At most this many [with --pick: 1]'
 complete -c mgov -n '__mgov_at \'discover\'' -l no-check -d 'Answer from the store, probe nothing'
 complete -c mgov -n '__mgov_at \'discover\'' -l max-age -r -d 'Probe what was seen longer ago [three intervals]'

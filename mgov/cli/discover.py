@@ -42,6 +42,9 @@ def discover(
         _Text, typer.Option(metavar="STRATEGY", help="One of: random, round-robin, weighted, least-latency, p2c, hash")
     ] = None,
     key: Annotated[_Text, typer.Option(metavar="TEXT", help="What hash is consistent in, such as a user id")] = None,
+    prefer_zone: Annotated[
+        _Text, typer.Option(metavar="ZONE", help="With --pick: an instance there while one may be used [MGOV_ZONE]")
+    ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most this many [with --pick: 1]")] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Answer from the store, probe nothing")] = False,
     max_age: Annotated[
@@ -56,6 +59,8 @@ def discover(
     where = Filter(tuple(tag or ()), region, zone, version, pairs(meta, "--meta") if meta else {})
     if (everything or watch) and (pick is not None or wait is not None):
         raise UsageError(f"--{'watch' if watch else 'all'} goes with neither --pick nor --wait")
+    if prefer_zone is not None and pick is None:
+        raise UsageError("--prefer-zone goes with --pick", hint="--zone shows the instances of one zone only")
     discovery = session.platform().discovery
     if watch:
         changes = discovery.watch(
@@ -68,8 +73,9 @@ def discover(
     if wait is not None:
         discovery.wait(name, where, wait_s=parse_duration(wait), max_age_s=max_age_s, probe=not no_check)
     if pick is not None:
+        near = prefer_zone if prefer_zone is not None else session.environ.get("MGOV_ZONE", "")
         members = discovery.pick(
-            name, pick, where, key=key, count=limit or 1, max_age_s=max_age_s, probe=not no_check
+            name, pick, where, key=key, count=limit or 1, max_age_s=max_age_s, probe=not no_check, prefer_zone=near
         )
     else:
         members = discovery.find(name, where, include_all=everything, max_age_s=max_age_s, probe=not no_check)[:limit]

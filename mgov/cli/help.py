@@ -45,6 +45,7 @@ Every global option has a variable; the option wins.
   MGOV_DEADLINE  --deadline        MGOV_YES      --yes, any text
 
   MGOV_ACTOR     who is recorded in history; default: the CI's actor and job, else user@host
+  MGOV_ZONE      the zone whose instances discover --pick prefers, as --prefer-zone
   NO_COLOR, FORCE_COLOR, TERM, COLUMNS    as everywhere"""
 
 TEXTS = {"output": OUTPUT_HELP, "stores": STORES_HELP, "variables": VARIABLES_HELP}

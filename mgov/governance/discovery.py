@@ -12,7 +12,7 @@ from mgov.model.units import format_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from mgov.clock import Clock
     from mgov.model.instance import Instance
@@ -117,19 +117,24 @@ class Discovery:
         count: int = 1,
         max_age_s: "float | None" = None,
         probe: bool = True,
+        prefer_zone: str = "",
+        skip: "Collection[str]" = (),
     ) -> "list[Member]":
         """`count` different usable instances, in the order in which `strategy` (model.balance) gives them.
 
-        The strategies with a memory share it with every process on the store. Raises as `find`, and UsageError for an
-        unknown strategy or `hash` without a key.
+        Those in `prefer_zone` come first. The ids in `skip` (a breaker's outliers) are left out, and so are those with
+        weight 0, unless none would be left. The strategies with a memory share it with every process on the store.
+        Raises as `find`, and UsageError for an unknown strategy or `hash` without a key.
         """
-        from mgov.model.balance import HAS_MEMORY, Candidate, check_strategy, pick
+        from mgov.model.balance import HAS_MEMORY, Candidate, check_strategy, eligible, pick
         from mgov.store.base import update
 
         check_strategy(strategy)
         members = self.find(name, where, max_age_s=max_age_s, probe=probe)
         by_id = {m.instance.id: m for m in members}
-        candidates = [Candidate(m.instance.id, m.instance.weight, m.health.latency_ms) for m in members]
+        candidates = eligible(
+            [Candidate(m.instance.id, m.instance.weight, m.health.latency_ms, m.instance.zone) for m in members], skip
+        )
         chosen: list[str] = []
 
         def choose(memory: "Mapping[str, object] | None") -> "dict[str, object]":
@@ -137,7 +142,7 @@ class Discovery:
             state = dict(memory or {})
             left = list(candidates)
             while left and len(chosen) < count:
-                best, state = pick(strategy, left, memory=state, draw=self._draw(), key=key)
+                best, state = pick(strategy, left, memory=state, draw=self._draw(), key=key, zone=prefer_zone)
                 chosen.append(best.id)
                 left.remove(best)
             return state

@@ -10,7 +10,9 @@
 - hash: the same key gets the same instance. Weighted rendezvous hashing (Thaler and Ravishankar 1998; the weights by
   logarithm): one of n coming or going moves about 1/n of the keys, and none between the others.
 
-Weight 0 means no traffic, unless all have it: then they are equal. Two strategies have a memory, which belongs to the
+Weight 0 means no traffic, unless all have it: then they are equal. A caller's zone, if it names one, is preferred: as
+long as an instance there takes traffic, the choice is among those; else it is among all. Outliers are left out first
+(`eligible`), but never all that take traffic. Two strategies have a memory, which belongs to the
 caller: JSON-able, `{}` at first, one for all strategies of a service; a pick returns the next one and changes nothing.
 """
 
@@ -21,7 +23,7 @@ from mgov.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from typing import Any
 
 Memory = dict[str, "Any"]
@@ -31,6 +33,7 @@ HAS_MEMORY = frozenset({"round-robin", "weighted"})
 
 _LAST = "last"                                  # round-robin: the id given last
 _CREDITS = "credits"                            # weighted: id -> what it is owed
+_ZONES = "zones"                                # what is remembered of picks within one zone, by zone
 _64_BITS = 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -40,6 +43,7 @@ class Candidate(NamedTuple):
     id: str
     weight: int = 1
     latency_ms: "float | None" = None
+    zone: str = ""
 
 
 def check_strategy(text: str) -> str:
@@ -60,16 +64,36 @@ def pick(
     memory: "Mapping[str, Any]",
     draw: float,
     key: "str | None" = None,
+    zone: str = "",
 ) -> "tuple[Candidate, Memory]":
     """The candidate that `strategy` gives, and the memory for the next pick.
 
-    `draw` is random in [0, 1); `key` is what `hash` is consistent in. The order of `candidates` does not matter, their
-    ids are distinct. Raises UsageError on an unknown strategy or a missing key, ValueError without candidates.
+    `draw` is random in [0, 1); `key` is what `hash` is consistent in; `zone` is preferred. The order of `candidates`
+    does not matter, their ids are distinct. Raises UsageError on an unknown strategy or a missing key, ValueError
+    without candidates.
     """
     check_strategy(strategy)
     if not candidates:
         raise ValueError("nothing to pick from")
     usable = _usable(candidates)
+    near = [c for c in usable if c.zone == zone] if zone else []
+    if not near:
+        return _pick(strategy, usable, memory, draw, key)
+    # Callers of several zones take turns at one memory: in a common one each would forget what the others are owed.
+    zones = memory.get(_ZONES, {})
+    chosen, own = _pick(strategy, near, zones.get(zone, {}), draw, key)
+    return chosen, {**memory, _ZONES: {**zones, zone: own}} if own else dict(memory)
+
+
+def eligible(candidates: "Sequence[Candidate]", skip: "Container[str]" = ()) -> "list[Candidate]":
+    """Those that take traffic, by id, without the ids in `skip`; with them where none would be left."""
+    usable = _usable(candidates)
+    return [c for c in usable if c.id not in skip] or usable
+
+
+def _pick(
+    strategy: str, usable: "list[Candidate]", memory: "Mapping[str, Any]", draw: float, key: "str | None"
+) -> "tuple[Candidate, Memory]":
     if strategy == "round-robin":
         chosen = _after(usable, memory.get(_LAST, ""))
         return chosen, {**memory, _LAST: chosen.id}

@@ -139,3 +139,20 @@ def test_a_piped_watch_prints_one_line_for_each_change(mgov, monkeypatch, server
     assert sorted(told[:2]) == [(gone.id, None, "unhealthy"), ("a", None, "healthy")]
     assert told[2:] == [("a", "healthy", "degraded"), (gone.id, "unhealthy", "gone")]
     assert watched.code == 0
+
+
+def test_a_pick_prefers_the_callers_zone_by_option_or_variable(mgov):
+    for zone in ("a", "b"):
+        mgov("register", "orders", f"http://127.0.0.1:{80 + ord(zone)}", "--health", "none", "--zone", zone)
+    pick = ("discover", "orders", "--pick", "random", "-o", "hostport")
+    assert {mgov(*pick, "--prefer-zone", "b").out for _ in range(8)} == {"127.0.0.1:178\n"}
+    assert {mgov(*pick, env={"MGOV_ZONE": "a"}).out for _ in range(8)} == {"127.0.0.1:177\n"}
+    assert mgov(*pick, "--prefer-zone", "b", env={"MGOV_ZONE": "a"}).out == "127.0.0.1:178\n"
+    assert mgov(*pick, "--prefer-zone", "nowhere", "--limit", "5").out.count("\n") == 2
+    assert mgov("discover", "orders", "--prefer-zone", "a") == (
+        2, "", "mgov: --prefer-zone goes with --pick\nhint: --zone shows the instances of one zone only\n")
+
+
+def test_picking_among_instances_without_weight_answers(mgov):
+    mgov("register", "orders", "http://127.0.0.1:177", "--health", "none", "--weight", "0")
+    assert mgov("discover", "orders", "--pick", "random", "-o", "hostport") == (0, "127.0.0.1:177\n", "")

@@ -242,3 +242,40 @@ def test_least_latency_and_hash_pick_as_they_say(platform):
         pick("orders", "hash", probe=False)
     with pytest.raises(UsageError):
         pick("orders", "roundrobin", probe=False)
+
+
+def test_a_pick_prefers_a_zone_and_goes_elsewhere_when_nothing_there_may_be_used(platform):
+    add(platform, 1, "healthy", zone="eu-1a")
+    add(platform, 2, "healthy", zone="eu-1b")
+    add(platform, 3, "unhealthy", zone="eu-1c")
+
+    def picked(zone, **options):
+        return ids(platform.discovery.pick("orders", "round-robin", probe=False, prefer_zone=zone, **options))
+
+    assert [picked("eu-1b") for _ in range(3)] == [["i2"]] * 3
+    assert picked("eu-1b", count=3) == ["i2", "i1"]
+    assert {picked("eu-1c")[0] for _ in range(4)} == {"i1", "i2"}
+    assert picked("eu-1b", skip={"i2"}) == ["i1"]
+
+
+def test_what_is_skipped_is_not_picked_unless_nothing_else_is_left(platform):
+    add(platform, 1, "healthy")
+    add(platform, 2, "healthy")
+    add(platform, 3, "healthy", weight=0)
+
+    def picked(skip, count=1):
+        return ids(platform.discovery.pick("orders", "p2c", probe=False, count=count, skip=skip))
+
+    assert [picked({"i1"}) for _ in range(4)] == [["i2"]] * 4
+    assert picked({"i1"}, count=9) == ["i2"]
+    assert set(picked({"i1", "i2"}, count=9)) == {"i1", "i2"}
+    assert set(picked({"i1", "i2", "i3", "nobody"}, count=9)) == {"i1", "i2"}
+
+
+@pytest.mark.parametrize("strategy", ["p2c", "round-robin", "weighted"])
+def test_weight_0_is_no_traffic_also_when_more_are_asked_for_unless_all_have_it(platform, strategy):
+    add(platform, 1, "healthy", weight=0)
+    add(platform, 2, "healthy", weight=0)
+    assert set(ids(platform.discovery.pick("orders", strategy, probe=False, count=9))) == {"i1", "i2"}
+    add(platform, 3, "healthy")
+    assert ids(platform.discovery.pick("orders", strategy, probe=False, count=9)) == ["i3"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgov.errors import UsageError
-from mgov.model.balance import HAS_MEMORY, STRATEGIES, Candidate, check_strategy, pick
+from mgov.model.balance import HAS_MEMORY, STRATEGIES, Candidate, check_strategy, eligible, pick
 from mgov.model.balance import _fnv1a as fnv1a
 from mgov.model.balance import _mix as mix
 from mgov.model.balance import _unit as unit
@@ -274,3 +274,56 @@ def test_the_module_imports_nothing_that_a_hot_verb_cannot_afford():
                "reprlib", "builtins", "_thread"}
     assert {name for name in loaded if not name.startswith("mgov")} <= allowed | {"collections.abc", "_collections_abc"}
     assert not {"re", "random", "hashlib", "typing", "enum", "dataclasses"} & set(loaded)
+
+
+def zoned(**zones):
+    """Candidates by name, each with the zone and weight given."""
+    return [Candidate(name, weight, zone=zone) for name, (zone, weight) in zones.items()]
+
+
+@given(fleets(), st.sampled_from(STRATEGIES), DRAWS, st.data())
+def test_a_pick_stays_in_the_callers_zone_while_an_instance_there_takes_traffic(candidates, strategy, draw, data):
+    placed = [c._replace(zone=data.draw(st.sampled_from(("a", "b", "")))) for c in candidates]
+    chosen, _ = pick(strategy, placed, memory={}, draw=draw, key="k", zone="a")
+    everywhere_idle = not any(c.weight for c in placed)
+    near = {c.id for c in placed if c.zone == "a" and (c.weight or everywhere_idle)}
+    assert chosen.id in (near or {c.id for c in placed if c.weight or everywhere_idle})
+
+
+@given(fleets(), st.sampled_from(STRATEGIES), DRAWS)
+def test_a_zone_that_nobody_is_in_changes_nothing(candidates, strategy, draw):
+    assert pick(strategy, candidates, memory={}, draw=draw, key="k", zone="a") == pick(
+        strategy, candidates, memory={}, draw=draw, key="k")
+
+
+@pytest.mark.parametrize("strategy", sorted(HAS_MEMORY))
+def test_callers_of_two_zones_and_of_none_share_one_memory_and_each_is_served_fairly(strategy):
+    """In turns over one memory, each zone's picks are as if it were alone."""
+    candidates = zoned(a1=("a", 3), a2=("a", 1), b1=("b", 1), b2=("b", 2))
+    memory, given = {}, {"a": [], "b": [], "": []}
+    for _ in range(12):
+        for zone, names in given.items():
+            chosen, memory = pick(strategy, candidates, memory=json.loads(json.dumps(memory)), draw=0.5, zone=zone)
+            names.append(chosen.id)
+    shares = {zone: Counter(names) for zone, names in given.items()}
+    if strategy == "weighted":
+        assert shares["a"] == {"a1": 9, "a2": 3}
+        assert shares["b"] == {"b1": 4, "b2": 8}
+    else:
+        assert shares["a"] == {"a1": 6, "a2": 6}
+        assert shares["b"] == {"b1": 6, "b2": 6}
+    alone, memory = [], {}
+    for _ in range(12):
+        chosen, memory = pick(strategy, candidates, memory=memory, draw=0.5)
+        alone.append(chosen.id)
+    assert given[""] == alone
+
+
+@given(fleets(), st.sets(st.text("abc-0123", min_size=1, max_size=4)), st.integers(0, 255))
+def test_outliers_are_left_out_but_never_all_that_take_traffic(candidates, others, mask):
+    skip = {c.id for i, c in enumerate(candidates) if mask >> i & 1} | others
+    takes_traffic = {c.id for c in candidates if c.weight} or {c.id for c in candidates}
+    kept = eligible(candidates, skip)
+    assert {c.id for c in kept} == (takes_traffic - skip or takes_traffic)
+    assert all(c.weight for c in kept)
+    assert eligible(kept, skip) == kept
