@@ -58,7 +58,7 @@ def health(
         list[str] | None, typer.Option(metavar="EXPECTATION", help="What bare URLs must answer, such as status=200")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again; piped, one line per change")] = False,
-    interval: Annotated[str, typer.Option(metavar="DURATION", help="How often --watch looks")] = "10s",
+    interval: Annotated[str, typer.Option(metavar="DURATION", help="Between the looks of --watch, about")] = "10s",
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End --watch after N looks")] = None,
     until_change: Annotated[bool, typer.Option("--until-change", help="End --watch at the first change")] = False,
     on_change: Annotated[

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from random import random
 from typing import TYPE_CHECKING, Any
 
 from mgov.cli.output import TABLE, Column
 from mgov.cli.rows import style, time_of
 from mgov.cli.sweeping import status_of
 from mgov.errors import OK, MgovError
+from mgov.model.health import jittered
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -31,12 +33,19 @@ CHANGE_COLUMNS = (
 
 
 class Watch(NamedTuple):
-    """How to watch: every `interval_s` seconds, `most` looks or until told, and what to run at each change."""
+    """How to watch: every `interval_s` seconds, jittered by `draw`, `most` looks or until told, and what to run at
+    each change."""
 
     interval_s: float
     most: int | None = None
     until_change: bool = False
     on_change: str | None = None
+    draw: Callable[[], float] = random
+
+    @property
+    def pause_s(self) -> float:
+        """How long to wait until the next look, another each time."""
+        return jittered(self.interval_s, self.draw())
 
 
 class Change(NamedTuple):
@@ -119,7 +128,7 @@ def _lines(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> in
                 _emit_gone(session, change.target, change.before or "")
         if is_last:
             return status_of(results)
-        session.clock.sleep(watch.interval_s)
+        session.clock.sleep(watch.pause_s)
     return OK
 
 
@@ -153,7 +162,7 @@ def _live(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int
 
     with LiveTable(session) as table:
         for results, _, is_last in _looks(session, sweep, watch, reports, before_command=table.hide):
-            next_at = session.clock.monotonic() + watch.interval_s
+            next_at = session.clock.monotonic() + watch.pause_s
             while True:
                 left_s = 0.0 if is_last else next_at - session.clock.monotonic()
                 table.show(results, left_s)

@@ -183,6 +183,11 @@ def expecting(check: Check, expect: "tuple[str, ...]") -> Check:
     return check._replace(expect=expect)
 
 
+def jittered(interval_s: float, draw: float) -> float:
+    """`interval_s` and up to a tenth less or more (`draw` in [0, 1) decides): so that many watchers spread out."""
+    return interval_s * (0.9 + 0.2 * draw)
+
+
 def fold(record: "HealthRecord | None", seen: Observation, *, rise: int = 1, fall: int = 1) -> HealthRecord:
     """The record after `seen`. An observation older than the record changes nothing (two sweeps may overlap).
 

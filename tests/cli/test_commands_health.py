@@ -6,6 +6,8 @@ import xml.etree.ElementTree as ET
 import pytest
 from loopback import Loopback
 
+from mgov.cli.watch import Watch
+
 DEAD = "http://127.0.0.1:9"
 
 
@@ -253,3 +255,9 @@ def test_thresholds_and_retries_can_be_said_for_one_sweep(mgov, server):
     steady = mgov("health", "orders", "--fall", "2", "--retries", "1")
     assert (steady.code, server.seen) == (0, 3)
     assert "healthy until 2 in a row say unhealthy" in steady.out
+
+
+def test_looks_are_spread_so_that_many_watchers_do_not_strike_at_once():
+    draws = iter([0.0, 0.5])
+    watch = Watch(10.0, draw=lambda: next(draws))
+    assert [watch.pause_s, watch.pause_s] == [9.0, 10.0]

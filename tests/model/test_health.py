@@ -11,6 +11,7 @@ from mgov.model.health import (
     Heartbeat,
     Observation,
     fold,
+    jittered,
     judge,
     parse_check,
     parse_check_table,
@@ -119,3 +120,7 @@ def test_a_faulty_check_table_is_refused(table):
 def test_a_bare_url_is_a_check_with_a_path():
     assert parse_check_url("http://h").url == "http://h:80/"
     assert parse_check_url("HTTPS://h/x?y").url == "https://h:443/x?y"
+
+
+def test_an_interval_is_spread_by_a_tenth_to_both_sides():
+    assert [round(jittered(10.0, draw), 6) for draw in (0.0, 0.5, 0.999999)] == [9.0, 10.0, 10.999998]
