@@ -12,6 +12,7 @@ MgovError
 ├── Refused           refused          6   the answer exists but may not be given
 │   ├── NoneHealthy   none-healthy     6   a service is known, none of its instances may be used
 │   ├── RateLimited   rate-limited     6   a rate limit has nothing left for now
+│   ├── BreakerOpen   breaker-open     6   a circuit breaker lets no call out now
 │   └── Untrusted     untrusted        6   a store asks to run, read or send something, and was not trusted to
 ├── RemoteError       remote           7   a peer could not be reached or answered wrongly
 ├── StoreError        store            8   the store cannot serve; nothing was changed
@@ -141,6 +142,16 @@ class RateLimited(Refused):
     code = "rate-limited"
 
     def __init__(self, message: str, *, hint: str | None = None, retry_after_s: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class BreakerOpen(Refused):
+    """A circuit breaker lets no call out now; ask again after `retry_after_s` seconds, None where nobody can tell."""
+
+    code = "breaker-open"
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after_s = retry_after_s
 

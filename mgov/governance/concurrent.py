@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from mgov.governance.breakers import Breakers
 from mgov.governance.discovery import Discovery
 from mgov.governance.limits import Limits, Taken
 from mgov.governance.manifests import Manifests
@@ -76,6 +77,24 @@ class AsyncDiscovery(_InThread[Discovery]):
     wait = _in_thread(Discovery.wait)
 
 
+class AsyncBreakers(_InThread[Breakers]):
+    """May it be called; see `Breakers`. A local breaker and a permit are the same as there."""
+
+    permit = _in_thread(Breakers.permit)
+    check = _in_thread(Breakers.check)
+    record = _in_thread(Breakers.record)
+    guard_instances = _in_thread(Breakers.guard_instances)
+    flush = _in_thread(Breakers.flush)
+    states = _in_thread(Breakers.states)
+    show = _in_thread(Breakers.show)
+    policy = _in_thread(Breakers.policy)
+    trip = _in_thread(Breakers.trip)
+    reset = _in_thread(Breakers.reset)
+    force = _in_thread(Breakers.force)
+    set_policy = _in_thread(Breakers.set_policy)
+    local = _in_thread(Breakers.local)
+
+
 class AsyncManifests(_InThread[Manifests]):
     """The fleet as files; see `Manifests`."""
 
@@ -137,6 +156,7 @@ class AsyncPlatform:
     def __init__(self, platform: Platform) -> None:
         self.registry = AsyncRegistry(platform.registry)
         self.discovery = AsyncDiscovery(platform.discovery)
+        self.breakers = AsyncBreakers(platform.breakers)
         self.manifests = AsyncManifests(platform.manifests)
         self.monitor = AsyncMonitor(platform.monitor)
         self.limits = AsyncLimits(platform.limits, platform.clock)

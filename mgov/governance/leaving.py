@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HELD_SHARE = 0.15
 HELD_FROM_COUNT = 10
-OBSERVED_FAMILIES = ("health", "pick", "recent", "rollup", "limit")
+OBSERVED_FAMILIES = ("health", "pick", "recent", "rollup", "limit", "breaker")
 
 
 class Pruned(NamedTuple):
@@ -97,6 +97,10 @@ def forget_instances(store: Store, gone: Sequence[tuple[str, str]]) -> None:
         document = store.read(f"health/{service}")
         if document is not None and not ids.isdisjoint(document.value.get("instances", ())):
             update(store, f"health/{service}", lambda before, ids=ids: _without(before, ids), operation="deregister")  # type: ignore[misc]
+        if store.read(f"breaker/{service}") is not None:
+            from mgov.governance.breaker_store import forget
+
+            forget(store, service, ids)
         for family in ("recent", "rollup"):
             past = store.read(f"{family}/{service}")
             if past is not None and not ids.isdisjoint(past.value):

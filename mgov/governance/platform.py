@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from mgov.clock import Clock
+    from mgov.governance.breakers import Breakers
     from mgov.governance.concurrent import AsyncPlatform
     from mgov.governance.discovery import Discovery
     from mgov.governance.limits import Limits
@@ -48,6 +49,7 @@ class Platform:
         self._monitor: Monitor | None = None
         self._manifests: Manifests | None = None
         self._limits: Limits | None = None
+        self._breakers: Breakers | None = None
 
     @classmethod
     def open(
@@ -147,6 +149,15 @@ class Platform:
             self._limits = Limits(self.store, self.clock)
         return self._limits
 
+    @property
+    def breakers(self) -> "Breakers":
+        """May it be called."""
+        if self._breakers is None:
+            from mgov.governance.breakers import Breakers
+
+            self._breakers = Breakers(self.store, self.clock, self._draw)
+        return self._breakers
+
     def past(self, service: str) -> "dict[str, Past]":
         """What is known of the past of each instance of a service, by id."""
         from mgov.governance.observed import Observed
@@ -172,7 +183,9 @@ class Platform:
         return accept(self.store, names)
 
     def close(self) -> None:
-        """Let go of the store; a closed platform is not used again."""
+        """Let go of the store, once it knows what the local breakers saw; a closed platform is not used again."""
+        if self._breakers is not None:
+            self._breakers.flush()
 
     def __enter__(self) -> "Platform":
         return self

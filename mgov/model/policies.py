@@ -22,6 +22,11 @@ def parse_policies(table: Mapping[str, Any]) -> dict[str, Any]:
         from mgov.model.limit import parse_policy
 
         fields["limit"] = parse_policy(table["limit"])
+    if "breaker" in table:
+        from mgov.model.breaker_policy import DEFAULT_POLICY, parse_breaker_policy
+
+        breaker = parse_breaker_policy(table["breaker"])
+        fields["breaker"] = None if breaker == DEFAULT_POLICY else breaker
     return fields
 
 
@@ -36,4 +41,8 @@ def policy_tables(service: Service) -> dict[str, Any]:
         from mgov.model.limit import to_table
 
         tables["limit"] = to_table(service.limit)
+    if service.breaker is not None:
+        from mgov.model.breaker_policy import policy_table
+
+        tables["breaker"] = policy_table(service.breaker)
     return tables

@@ -14,6 +14,7 @@ from mgov.model.record import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mgov.model.breaker_policy import BreakerPolicy
     from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.limit import LimitPolicy
 
@@ -21,7 +22,7 @@ SYNCHRONOUS, ASYNCHRONOUS = "synchronous", "asynchronous"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 MAX_TEXT_CHARS = 1024 * 1024
 TEXT_FIELDS = ("title", "version", "description", "owner", "domain", "tier")
-POLICIES = ("health", "limit")                  # tables of rules, each with a module of its own
+POLICIES = ("health", "limit", "breaker")       # tables of rules, each with a module of its own
 _KEYS = ("name", *TEXT_FIELDS, "tags", "metadata", "datastores", "api", "schema", "dependencies", *POLICIES, "origin")
 
 
@@ -56,6 +57,7 @@ class Service(NamedTuple):
     dependencies: tuple[Dependency, ...] = ()
     health: HealthPolicy | None = None
     limit: LimitPolicy | None = None
+    breaker: BreakerPolicy | None = None
     origin: str = ""
 
     @property
@@ -88,6 +90,7 @@ def parse_service(name: str, table: Mapping[str, Any]) -> Service:
         dependencies=parse_dependencies(table.get("dependencies", []), of=name),
         health=policies.get("health"),
         limit=policies.get("limit"),
+        breaker=policies.get("breaker"),
         origin=text_at(table, "origin"),
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mgov.clock import Clock
-    from mgov.store.base import Change, Write
+    from mgov.store.base import Change, Value, Write
     from mgov.store.layout import Place
     from mgov.store.root import Root
 
@@ -163,6 +163,14 @@ class FilesStore:
         from mgov.store.state import write_state
 
         return write_state(self, writes)
+
+    def update_state(
+        self, key: str, change: "Callable[[Value | None], Value | None]", *, ttl_s: "float | None" = None
+    ) -> "tuple[Value | None, str]":
+        """Read, change and write a state document under its lock; no race is ever lost."""
+        from mgov.store.state import update_state
+
+        return update_state(self, key, change, ttl_s=ttl_s)
 
     def changes(self, after: "str | None" = None) -> "Iterator[Change]":
         """The intent changes after `after`, oldest first."""

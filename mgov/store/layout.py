@@ -7,6 +7,7 @@
     pick/<s> recent/<s> rollup/<s>    state/<family>/<s>.json      lock/<family>-<bucket>
     limit/<s>                         state/limit/<s>.json         lock/limit-<bucket>
     limit-keys/<s>/<bucket>           state/limit-keys/<s>/<bucket>.json    the lock of limit/<s>
+    breaker/<s>                       state/breaker/<s>.json       lock/breaker-<bucket>
 
 Every part of a key is checked to be a name before it becomes a path.
 """
@@ -18,7 +19,7 @@ from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
 
 LOCK_BUCKETS = 64
-SERVICE_STATE = ("health", "pick", "recent", "rollup", "limit")    # one document per service
+SERVICE_STATE = ("health", "pick", "recent", "rollup", "limit", "breaker")    # one document per service
 NESTED_STATE = ("heartbeat", "limit-keys")      # a folder of documents per service
 SERVICES, INSTANCES, HISTORY, LOCKS, QUARANTINE, CACHE = (
     "services", "instances", "history", "lock", "quarantine", "cache",

@@ -9,7 +9,7 @@ is moved to `quarantine/` before a new one takes its place.
 import os
 
 from mgov.errors import InternalError, StoreDamaged, UsageError
-from mgov.store.base import STATE_FAMILIES, check_expected
+from mgov.store.base import STATE_FAMILIES, Write, check_expected
 from mgov.store.codec import pack, unpack
 from mgov.store.folder import close, drop_temp, open_folder, read_file, replace, write_temp
 from mgov.store.layout import QUARANTINE, Place, lock_of, place_of
@@ -18,9 +18,10 @@ from mgov.store.root import translate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
-    from mgov.store.base import Write
+    from mgov.store.base import Value
     from mgov.store.files import FilesStore
     from mgov.store.root import Root
 
@@ -43,12 +44,42 @@ def write_state(store: "FilesStore", writes: "Sequence[Write]") -> list[str]:
     return [revisions[write.key] for write in writes]
 
 
+def update_state(
+    store: "FilesStore", key: str, change: "Callable[[Value | None], Value | None]", *, ttl_s: "float | None" = None
+) -> "tuple[Value | None, str]":
+    """Put what the pure function `change` makes of the value under `key` in its place, all under the lock.
+
+    As `base.update`; a value that stays the same is not written.
+    """
+    store.refuse_foreign()
+    with Lock(store.root, lock_of(key), clock=store.clock, wait_s=store.lock_wait_s) as lock:
+        try:
+            entry = _entry(store, lock.root, key)
+            value = change(dict(entry["value"]) if entry is not None else None)
+            if entry is None and value is None:
+                return None, ""
+            if entry is not None and value == entry["value"] and ttl_s is None:
+                return value, str(entry["revision"])
+            revisions: dict[str, str] = {}
+            current = int(entry["revision"]) if entry is not None else 0
+            _write_ready(store, lock, [Write(key, value, None, ttl_s)], current, revisions)
+            return value, revisions[key]
+        except OSError as error:
+            raise translate(error, f"cannot write to {store.location}") from error
+
+
 def _write_group(store: "FilesStore", lock: Lock, group: "list[Write]", revisions: dict[str, str]) -> None:
-    highest = int(lock.read().get("revision", 0))
     current = {write.key: _revision(store, lock.root, write.key) for write in group}
     for write in group:
         check_expected(write, str(current[write.key]) if current[write.key] else None)
-    highest = max(highest, *current.values())
+    _write_ready(store, lock, group, max(current.values()), revisions)
+
+
+def _write_ready(
+    store: "FilesStore", lock: Lock, group: "list[Write]", current: int, revisions: dict[str, str]
+) -> None:
+    """Write what was checked; `current` is the highest revision that the group's keys have now."""
+    highest = max(int(lock.read().get("revision", 0)), current)
     ready = [(write, _to_bytes(store, write, highest + place)) for place, write in enumerate(group, 1)]
     lock.note({"revision": highest + len(group)})
     for place, (write, data) in enumerate(ready, 1):
@@ -60,17 +91,21 @@ def _write_group(store: "FilesStore", lock: Lock, group: "list[Write]", revision
 
 
 def _revision(store: "FilesStore", root: "Root", key: str) -> int:
+    entry = _entry(store, root, key)
+    return int(entry["revision"]) if entry is not None else 0
+
+
+def _entry(store: "FilesStore", root: "Root", key: str) -> "dict[str, Any] | None":
     place = place_of(key)
     data = read_file(root, place.folder, place.name)
     if data is None:
-        return 0
+        return None
     try:
-        entry = unpack(data, place.path).get(key)
+        return unpack(data, place.path).get(key)
     except StoreDamaged as error:
         set_aside(root, place)
         store.warn(f"{error.message}; it was set aside in {QUARANTINE}/")
-        return 0
-    return int(entry["revision"]) if entry is not None else 0
+        return None
 
 
 def _to_bytes(store: "FilesStore", write: "Write", revision: int) -> "bytes | None":

@@ -223,11 +223,23 @@ def test_update_gives_up_with_a_conflict_after_many_lost_races(store: Any, handl
     rival = handles()
 
     def change(value: dict[str, Any] | None) -> dict[str, Any]:
-        put(rival, STATE, n=(value or {"n": 0})["n"] + 1)
+        put(rival, "instance/orders/one", n=(value or {"n": 0})["n"] + 1)
         return {"n": -1}
 
     with pytest.raises(Conflict, match="changed 50 times"):
-        update(store, STATE, change, operation="test")
+        update(store, "instance/orders/one", change, operation="test")
+
+
+def test_an_update_that_changes_nothing_keeps_the_revision(store: Any) -> None:
+    revision = put(store, STATE, n=1)
+    assert update(store, STATE, lambda value: value, operation="test") == ({"n": 1}, revision)
+
+
+def test_an_update_that_fails_changes_nothing_and_frees_the_key(store: Any) -> None:
+    put(store, STATE, n=1)
+    with pytest.raises(ZeroDivisionError):
+        update(store, STATE, lambda value: {"n": 1 // 0}, operation="test")
+    assert update(store, STATE, lambda value: {"n": 2}, operation="test")[0] == {"n": 2}
 
 
 @pytest.mark.parametrize(

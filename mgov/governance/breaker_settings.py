@@ -1,0 +1,102 @@
+"""What people set of the breakers, and lists of them: the policy in the service's definition, words and tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mgov.errors import Conflict, NotFound, StoreDamaged, UsageError
+from mgov.governance.breaker_store import load, require
+from mgov.governance.breakers import Shown
+from mgov.governance.fleet import suggest_service
+from mgov.governance.outcomes import CHANGED, UNCHANGED, Outcome
+from mgov.model.breaker import FORCES, settle
+from mgov.model.breaker_document import FRESH
+from mgov.model.breaker_policy import DEFAULT_POLICY, BreakerPolicy, change_policy, parse_breaker_policy
+from mgov.model.names import check_name, matches, suggest
+from mgov.model.service import parse_service, service_key, to_table
+from mgov.store.base import ABSENT, UPDATE_ATTEMPTS, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mgov.store.base import Store
+
+LIFT = "none"
+
+
+def read_policy(store: Store, service: str) -> BreakerPolicy:
+    """The policy in the service's definition, or the default; NotFound for a service that nobody registered."""
+    document = store.read(service_key(service))
+    if document is None:
+        require(store, service)
+    table = document.value.get("breaker") if document is not None else None
+    return parse_breaker_policy(table) if table is not None else DEFAULT_POLICY
+
+
+def write_policy(
+    store: Store, service: str, given: Mapping[str, Any], *, replace: bool
+) -> tuple[Outcome, BreakerPolicy]:
+    """Change what is `given` of the `[breaker]` table of a registered service; return its policy then."""
+    check_name(service)
+    for _ in range(UPDATE_ATTEMPTS):
+        document = store.read(service_key(service))
+        if document is None:
+            raise NotFound(f"no service {service}", hint=suggest_service(store, service))
+        if document.is_held:
+            raise StoreDamaged(
+                f"the definition of {service} is invalid, so nothing of it is changed", hint="mgov store check"
+            )
+        known = parse_service(service, document.value)
+        policy = change_policy(DEFAULT_POLICY if replace else known.breaker or DEFAULT_POLICY, given)
+        table = to_table(known._replace(breaker=policy if policy != DEFAULT_POLICY else None))
+        if table == document.value:
+            return Outcome(UNCHANGED, service, "", document.revision), policy
+        try:
+            write = Write(service_key(service), table, document.revision or ABSENT)
+            return Outcome(CHANGED, service, "", store.write(write, operation="breaker set")), policy
+        except Conflict:
+            continue
+    raise Conflict(f"{service} changed {UPDATE_ATTEMPTS} times while it was being changed", hint="try again")
+
+
+def states(store: Store, pattern: str, now: float) -> list[Shown]:
+    """Every breaker of the services that match: the service's own, used or not, then those of its instances."""
+    found: dict[str, list[Shown]] = {}
+    for document in store.scan("service/"):
+        name = document.key.partition("/")[2]
+        if matches(pattern, name):
+            found[name] = []
+    for document in store.scan("breaker/"):
+        name = document.key.partition("/")[2]
+        if matches(pattern, name):
+            known = load(store, name, document.value)
+            found[name] = [Shown(name, instance, settle(b, now)) for instance, b in sorted(known.breakers.items())]
+    for name, shown in found.items():
+        if not shown or shown[0].instance:
+            shown.insert(0, Shown(name, "", FRESH))
+    return [one for name in sorted(found) for one in found[name]]
+
+
+
+
+def check_force(word: str) -> str:
+    """The force that a word names, '' for none; raise UsageError for any other."""
+    if word == LIFT:
+        return ""
+    if word in FORCES:
+        return word
+    known = [*FORCES, LIFT]
+    near = suggest(word, known)
+    listed = f"one of {', '.join(known)}"
+    raise UsageError(
+        f"a breaker cannot be forced {word[:40]!r}", hint=f"did you mean {near}? {listed}" if near else listed
+    )
+
+
+def parse_token(text: str) -> tuple[int, int]:
+    """The generation and the serial of a permit's token; raise UsageError for any other text."""
+    generation, found, serial = text.partition("-")
+    parts = (generation, serial)
+    if not found or not all(part.isascii() and part.isdigit() and len(part) < 16 for part in parts):
+        raise UsageError(f"{text[:40]!r} is not a token", hint="give what mgov breaker check printed")
+    return int(generation), int(serial)
