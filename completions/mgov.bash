@@ -4,7 +4,7 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune stats health probe limit init demo store trust accept completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats health probe limit init demo store trust accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -84,6 +84,38 @@ _mgov_shape() {
     'prune')
         options='--older-than --force --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--older-than= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'graph')
+        commands='cycles order impact path check diff'
+        options='--around --depth --reverse --by --direction -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--around=@services --depth= --by=owner,domain,tier --direction=down,up,right,left -S=@files --store=@files -o=tree,table,wide,plain,json,jsonl,csv,name,mermaid,dot --output=tree,table,wide,plain,json,jsonl,csv,name,mermaid,dot --columns= --color=auto,always,never --deadline='
+        ;;
+    'graph cycles')
+        options='--sync -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'graph order')
+        options='--only --reverse --sync -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--only= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'graph impact')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'graph path')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services @services'
+        ;;
+    'graph check')
+        options='--sync --junit --github -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--junit=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'graph diff')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@files'
         ;;
     'stats')
         options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'

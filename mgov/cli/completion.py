@@ -67,6 +67,7 @@ def _shape(entry: tuple[str, str, str, str]) -> Shape:
         path,
         text,
         panel,
+        children=tuple(entry[0].rpartition(" ")[2] for entry in tree.children(path)),
         arguments=tuple(_kind(p.metavar or "") for p in arguments),
         is_open_ended=any(p.nargs == -1 for p in arguments),
         options=tuple(_option(p, facts.formats) for p in made.params if p.param_type_name == "option" and not p.hidden),

@@ -40,8 +40,8 @@ def command(
     columns: Sequence[Column] = (),
     takes_child: bool = False,
 ) -> Callable[[_F], _F]:
-    """Declare a command: example lines, the -o formats it knows (the first is the default where table is not one
-    of them), the columns that --columns may pick, and whether `-- COMMAND` may follow."""
+    """Declare a command: example lines, the -o formats it knows (the first is the default, and plain in a pipe where
+    table and plain are among them), the columns that --columns may pick, and whether `-- COMMAND` may follow."""
 
     def declare(function: _F) -> _F:
         function.__dict__["facts"] = Facts(examples, tuple(formats), tuple(columns), takes_child)

@@ -154,7 +154,7 @@ class Output:
 
     def _default(self, formats: "Sequence[str]") -> str:
         if TABLE in formats and PLAIN in formats:
-            return TABLE if self.is_terminal else PLAIN
+            return formats[0] if self.is_terminal else PLAIN
         return formats[0]
 
     # -- the answer

@@ -18,11 +18,15 @@ _CLICK_USAGE: Any = typer.BadParameter.__mro__[1]           # typer keeps its cl
 
 
 class Command(TyperCommand):
-    """One command: its own parameters, then the global ones; help opens with an example."""
+    """One command: its own parameters, then the global ones; help opens with an example.
+
+    `path` is its row; one with rows below it (`graph`, `graph cycles`) answers by itself where none of them is named.
+    """
 
     context_class = Context
     facts = Facts()
     shared: list[TyperOption] = []
+    path = ""
 
     def adopt(self, facts: Facts) -> None:
         """Take what the function says of itself and add the global options."""
@@ -33,6 +37,23 @@ class Command(TyperCommand):
         taken = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
         self.shared = shared_options(taken, facts, _show_help)
         self.params = [*self.params, *self.shared]
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether a word that is no option may follow."""
+        return any(param.param_type_name == "argument" for param in self.params)
+
+    def word_in(self, args: list[str]) -> int | None:
+        """Where the first word that is neither an option nor an option's value stands, if rows stand below this one."""
+        if not tree.children(self.path):
+            return None
+        valued = {flag for p in self.params if isinstance(p, TyperOption) and not p.is_flag for flag in p.opts}
+        is_value = False
+        for place, word in enumerate(args):
+            if not is_value and not word.startswith("-"):
+                return place
+            is_value = not is_value and word in valued
+        return None
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse, then settle what the session will do; a usage error still knows which output was asked for."""
@@ -85,6 +106,9 @@ class Command(TyperCommand):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+        if rows := tree.children(self.path):
+            with formatter.section("Commands"):
+                formatter.write_dl([(entry[0].rpartition(" ")[2], entry[3]) for entry in rows])
 
 
 class Group(TyperGroup):
@@ -106,6 +130,13 @@ class Group(TyperGroup):
         found = self.get_command(ctx, args[0])
         if found is None:
             raise unknown_command(self.path, args[0])
+        if isinstance(found, Command) and (place := found.word_in(args[1:])) is not None:
+            path = f"{self.path} {args[0]}".strip()
+            inner = build(f"{path} {args[1:][place]}")
+            if inner is None and not found.takes_words:
+                raise unknown_command(path, args[1:][place])
+            if inner is not None:
+                return f"{args[0]} {args[1:][place]}", inner, [*args[1:][:place], *args[1:][place + 1 :]]
         return args[0], found, args[1:]
 
     def invoke(self, ctx: Any) -> Any:
@@ -156,6 +187,7 @@ def build(name: str) -> Command | Group | None:
     app.command(name.rpartition(" ")[2], cls=Command, add_help_option=False)(function)
     made = typer.main.get_command(app)
     assert isinstance(made, Command)
+    made.path = name
     made.adopt(facts_of(function))
     return made
 

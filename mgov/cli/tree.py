@@ -8,7 +8,8 @@ A command is one row here and one function there; nothing but the named command'
         \"\"\"List the services.\"\"\"                                      # shown under the example in --help
         return View(COLUMNS, [row(s) for s in ctx.obj.platform().registry.services(glob)])
 
-A row whose name has a space belongs to a group (`store info`); the group itself is a row without a function.
+A row whose name has a space belongs to a group (`store info`); the group itself is a row without a function, or with
+one that answers where no row below is named (`graph`).
 A row without a panel is hidden. This module is read on every start: it imports nothing.
 """
 
@@ -32,6 +33,13 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("import consul", "mgov.cli.imports:consul", FLEET, "Print what Consul knows as a manifest"),
     ("maintenance", "mgov.cli.maintenance:maintenance", FLEET, "Take out of service on purpose, or list what is out"),
     ("prune", "mgov.cli.maintenance:prune", FLEET, "Remove instances that are long dead"),
+    ("graph", "mgov.cli.graph:graph", FLEET, "Show who depends on whom"),
+    ("graph cycles", "mgov.cli.graphquestions:cycles", FLEET, "Find services that need each other"),
+    ("graph order", "mgov.cli.graphquestions:order", FLEET, "Say in which order to deploy, one wave per line"),
+    ("graph impact", "mgov.cli.graphquestions:impact", FLEET, "Say who suffers when a service fails"),
+    ("graph path", "mgov.cli.graphquestions:path", FLEET, "Say how one service comes to need another"),
+    ("graph check", "mgov.cli.graphgate:check", FLEET, "Hold the dependencies to the rules"),
+    ("graph diff", "mgov.cli.graphgate:diff", FLEET, "Compare the dependencies with a manifest"),
     ("stats", "mgov.cli.services:stats", FLEET, "Count services and instances, all and healthy"),
     ("health", "mgov.cli.health:health", HEALTH, "Probe instances or bare URLs and say which are well"),
     ("probe", "mgov.cli.probe:probe", HEALTH, "Explain one check: phases, expectations, certificate"),

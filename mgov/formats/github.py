@@ -15,6 +15,7 @@ from mgov.model.health import DEGRADED, HEALTHY, UNHEALTHY
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mgov.model.finding import Finding
     from mgov.model.result import Result
 
 MAX_ANNOTATIONS = 10            # of one level and step
@@ -31,6 +32,15 @@ def workflow_commands(results: Sequence[Result]) -> str:
     errors = [_annotation("error", r) for r in results if r.is_local or r.status == UNHEALTHY]
     warnings = [_annotation("warning", r) for r in results if r.status == DEGRADED and not r.is_local]
     return "".join([*_capped("error", "failing", errors), *_capped("warning", "degraded", warnings)])
+
+
+def finding_commands(found: Sequence[Finding]) -> str:
+    """An `::error` for each finding; of more than ten, nine are named and the tenth says how many more there are."""
+    lines = [
+        f"::error title={_property(f'{finding.rule}: {finding.subject}')}::{_data(finding.message)}\n"
+        for finding in found
+    ]
+    return "".join(_capped("error", "found", lines))
 
 
 def summary(results: Sequence[Result], *, title: str = "mgov health") -> str:

@@ -18,6 +18,7 @@ from mgov.model.units import format_time
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mgov.model.finding import Finding
     from mgov.model.result import Result
 
 MAX_TEXT_CHARS = 4096           # of one foreign text: a report is read by people
@@ -38,6 +39,28 @@ def junit(results: Sequence[Result], *, name: str = "mgov health") -> str:
             lines += _case(service, member)
         lines.append("  </testsuite>")
     return "\n".join([*lines, "</testsuites>"]) + "\n"
+
+
+def junit_findings(found: Sequence[Finding], rules: Sequence[str], *, name: str) -> str:
+    """The report over rules: one testsuite with a testcase for each finding, a failure, and one for each rule that
+    nothing breaks."""
+    cases = []
+    for rule in rules:
+        broken = [finding for finding in found if finding.rule == rule]
+        if not broken:
+            cases.append(f"    <testcase{_attribute('name', rule)}{_attribute('classname', name)}/>")
+        for finding in broken:
+            label = f"{rule}: {finding.subject}"
+            failure = f"<failure{_attribute('message', finding.message)}{_attribute('type', rule)}>"
+            cases += [
+                f"    <testcase{_attribute('name', label)}{_attribute('classname', name)}>",
+                f"      {failure}{_text(f'{label}: {finding.message}')}</failure>",
+                "    </testcase>",
+            ]
+    case_count = sum("<testcase" in line for line in cases)
+    counts = _attribute("name", name) + f' tests="{case_count}" failures="{len(found)}" errors="0"'
+    head = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites{counts}>", f'  <testsuite{counts} skipped="0">']
+    return "\n".join([*head, *cases, "  </testsuite>", "</testsuites>"]) + "\n"
 
 
 def _attributes(name: str, results: Sequence[Result]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from mgov.governance.breakers import Breakers
 from mgov.governance.discovery import Discovery
+from mgov.governance.graphs import Graphs
 from mgov.governance.limits import Limits, Taken
 from mgov.governance.manifests import Manifests
 from mgov.governance.manner import USUAL, Manner
@@ -93,6 +94,18 @@ class AsyncBreakers(_InThread[Breakers]):
     force = _in_thread(Breakers.force)
     set_policy = _in_thread(Breakers.set_policy)
     local = _in_thread(Breakers.local)
+class AsyncGraphs(_InThread[Graphs]):
+    """Who needs whom; see `Graphs`."""
+
+    graph = _in_thread(Graphs.graph)
+    picture = _in_thread(Graphs.picture)
+    cycles = _in_thread(Graphs.cycles)
+    order = _in_thread(Graphs.order)
+    impact = _in_thread(Graphs.impact)
+    path = _in_thread(Graphs.path)
+    longest_chain = _in_thread(Graphs.longest_chain)
+    check = _in_thread(Graphs.check)
+    diff = _in_thread(Graphs.diff)
 
 
 class AsyncManifests(_InThread[Manifests]):
@@ -157,6 +170,7 @@ class AsyncPlatform:
         self.registry = AsyncRegistry(platform.registry)
         self.discovery = AsyncDiscovery(platform.discovery)
         self.breakers = AsyncBreakers(platform.breakers)
+        self.graphs = AsyncGraphs(platform.graphs)
         self.manifests = AsyncManifests(platform.manifests)
         self.monitor = AsyncMonitor(platform.monitor)
         self.limits = AsyncLimits(platform.limits, platform.clock)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mgov.governance.breakers import Breakers
     from mgov.governance.concurrent import AsyncPlatform
     from mgov.governance.discovery import Discovery
+    from mgov.governance.graphs import Graphs
     from mgov.governance.limits import Limits
     from mgov.governance.manifests import Manifests
     from mgov.governance.monitor import Monitor
@@ -157,6 +158,13 @@ class Platform:
 
             self._breakers = Breakers(self.store, self.clock, self._draw)
         return self._breakers
+
+    @property
+    def graphs(self) -> "Graphs":
+        """Who needs whom."""
+        from mgov.governance.graphs import Graphs
+
+        return Graphs(self.store, self.clock)
 
     def past(self, service: str) -> "dict[str, Past]":
         """What is known of the past of each instance of a service, by id."""

@@ -14,7 +14,7 @@ from mgov.model.record import NamedTuple
 from mgov.model.service import SYNCHRONOUS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from mgov.model.service import Service
 
@@ -38,10 +38,19 @@ class Graph:
 
     def __init__(self, edges: Iterable[Edge], nodes: Iterable[str] = ()) -> None:
         self.edges = tuple(sorted(set(edges)))
-        ends = {end for edge in self.edges for end in (edge.source, edge.target)}
-        self.nodes = tuple(sorted({*nodes, *ends}))
-        self._targets = _adjacent(self.nodes, ((edge.source, edge.target) for edge in self.edges))
-        self._sources = _adjacent(self.nodes, ((edge.target, edge.source) for edge in self.edges))
+        known = set(nodes)
+        for edge in self.edges:
+            known.add(edge[0])
+            known.add(edge[1])
+        self.nodes = tuple(sorted(known))
+        self._targets = _adjacent(self.nodes, ((edge[0], edge[1]) for edge in self.edges))
+        self._upwards: dict[str, tuple[str, ...]] | None = None
+
+    @property
+    def _sources(self) -> dict[str, tuple[str, ...]]:
+        if self._upwards is None:                   # cycles and order never look up
+            self._upwards = _adjacent(self.nodes, ((edge[1], edge[0]) for edge in self.edges))
+        return self._upwards
 
     @classmethod
     def of_services(cls, services: Iterable[Service]) -> Graph:
@@ -55,6 +64,42 @@ class Graph:
     def hard(self) -> Graph:
         """The same nodes with the hard edges only."""
         return Graph((edge for edge in self.edges if edge.is_hard), self.nodes)
+
+    def synchronous(self) -> Graph:
+        """The same nodes with the synchronous edges only."""
+        return Graph((edge for edge in self.edges if edge.type == SYNCHRONOUS), self.nodes)
+
+    def reversed(self) -> Graph:
+        """Every edge turned round: from the needed to those that need it."""
+        return Graph((edge._replace(source=edge.target, target=edge.source) for edge in self.edges), self.nodes)
+
+    def within(self, names: Collection[str]) -> Graph:
+        """Those of its nodes that are among `names`, and the edges between them."""
+        kept = set(names)
+        edges = (edge for edge in self.edges if edge.source in kept and edge.target in kept)
+        return Graph(edges, kept.intersection(self.nodes))
+
+    def roots(self) -> tuple[str, ...]:
+        """Where to start to reach every node: the first name of each component that no other one depends on."""
+        home = {name: number for number, members in enumerate(self.components()) for name in members}
+        needed = {home[edge.target] for edge in self.edges if home[edge.source] != home[edge.target]}
+        first: dict[int, str] = {}
+        for name in self.nodes:
+            first.setdefault(home[name], name)
+        return tuple(name for number, name in first.items() if number not in needed)
+
+    def below(self, names: Collection[str], depth: int | None = None) -> Graph:
+        """`names` and what they need, at most `depth` edges away (None: however far)."""
+        return self.within({*names, *_reached(self._targets, names, depth)})
+
+    def around(self, name: str, depth: int | None = None) -> Graph:
+        """`name` with what it needs and who needs it, at most `depth` edges away (None: however far)."""
+        down = _reached(self._targets, (name,), depth)
+        up = _reached(self._sources, (name,), depth)
+        return self.within({name, *down, *up})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._targets
 
     def targets(self, name: str) -> tuple[str, ...]:
         """What `name` depends on directly; () for a node that is not there."""
@@ -83,43 +128,50 @@ class Graph:
         """The components in which everybody depends on everybody, by their first name."""
         return sorted(c for c in self.components() if len(c) > 1 or c[0] in self.targets(c[0]))
 
-    def ranks(self) -> dict[str, int]:
-        """For each node the longest way down: 0 depends on nobody, n on somebody of rank n - 1. A cycle shares one."""
-        ranks: dict[str, int] = {}
-        for component in self.components():
-            inside = set(component)
-            below = [ranks[t] for name in component for t in self.targets(name) if t not in inside]
-            rank = max(below, default=-1) + 1
-            for name in component:
-                ranks[name] = rank
-        return ranks
+    def path(self, start: str, end: str) -> tuple[str, ...]:
+        """A shortest way from `start` along the edges to `end`, both named; () where there is none.
 
-    def waves(self) -> list[tuple[str, ...]]:
-        """The nodes by rank: each wave depends on earlier ones, and on itself only in cycles."""
-        waves: list[list[str]] = []
-        for name, rank in sorted(self.ranks().items(), key=lambda item: (item[1], item[0])):
-            if rank == len(waves):
-                waves.append([])
-            waves[rank].append(name)
-        return [tuple(wave) for wave in waves]
+        From a node to itself it is a cycle through it.
+        """
+        came_from: dict[str, str] = {}
+        waiting = deque((start,))
+        while waiting:
+            name = waiting.popleft()
+            for target in self.targets(name):
+                if target == end:
+                    return (*_traced(came_from, name, start), end)
+                if target not in came_from and target != start:
+                    came_from[target] = name
+                    waiting.append(target)
+        return ()
+
+
+def _traced(came_from: Mapping[str, str], name: str, start: str) -> tuple[str, ...]:
+    way = [name]
+    while way[-1] != start:
+        way.append(came_from[way[-1]])
+    return tuple(reversed(way))
 
 
 def _adjacent(nodes: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, set[str]] = {name: set() for name in nodes}
-    for here, there in pairs:
-        found[here].add(there)
-    return {name: tuple(sorted(others)) for name, others in found.items()}
+    found: dict[str, list[str]] = {name: [] for name in nodes}
+    for here, there in pairs:                       # sorted, so that two of the same ends follow each other
+        others = found[here]
+        if not others or others[-1] != there:
+            others.append(there)
+    return {name: tuple(others) for name, others in found.items()}
 
 
-def _reached(adjacent: Mapping[str, tuple[str, ...]], names: Iterable[str]) -> tuple[str, ...]:
+def _reached(
+    adjacent: Mapping[str, tuple[str, ...]], names: Iterable[str], depth: int | None = None
+) -> tuple[str, ...]:
     start = set(names)
     seen = set(start)
-    waiting = deque(start)
-    while waiting:
-        for other in adjacent.get(waiting.popleft(), ()):
-            if other not in seen:
-                seen.add(other)
-                waiting.append(other)
+    here = start
+    while here and (depth is None or depth > 0):
+        here = {other for name in here for other in adjacent.get(name, ())} - seen
+        seen |= here
+        depth = None if depth is None else depth - 1
     return tuple(sorted(seen - start))
 
 

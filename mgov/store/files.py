@@ -10,7 +10,7 @@ from mgov.model.names import is_name
 from mgov.store.base import INTENT_FAMILIES, Document
 from mgov.store.codec import unpack
 from mgov.store.folder import names_in, read_file
-from mgov.store.layout import INSTANCES, NESTED_STATE, STATE, place_of
+from mgov.store.layout import INSTANCES, NESTED_STATE, POLICY, STATE, place_of
 from mgov.store.root import translate
 
 TYPE_CHECKING = False
@@ -83,6 +83,10 @@ class FilesStore:
             from mgov.store import definitions
 
             return definitions.read_or_held(self.root, place.name[:-5], data, self.warn, keep=True)
+        if key == POLICY:
+            from mgov.store import policies
+
+            return policies.read(data, place.path)
         try:
             entry = unpack(data, place.path).get(key)
         except StoreDamaged as error:

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING
 from mgov.errors import StoreDamaged, StoreError
 from mgov.model.names import is_name
 from mgov.model.record import NamedTuple
-from mgov.store import definitions, history
+from mgov.store import definitions, history, policies
 from mgov.store.codec import unpack
 from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file
-from mgov.store.layout import HISTORY, INSTANCES, NESTED_STATE, SERVICE_STATE, SERVICES, STATE, Place
+from mgov.store.layout import (
+    HISTORY,
+    INSTANCES,
+    NESTED_STATE,
+    POLICY,
+    SERVICE_STATE,
+    SERVICES,
+    STATE,
+    Place,
+    place_of,
+)
 from mgov.store.log import Log, parse_line
 from mgov.store.root import translate
 from mgov.store.vanished import vanished
@@ -40,6 +50,8 @@ def check(store: FilesStore) -> list[Finding]:
     """Everything that is wrong with the store's files, in the order of their paths; [] for a sound store."""
     root = store.root
     files = [*_in_folder(root, SERVICES, ".toml"), *_in_machine_files(root)]
+    if problem := _problem(root, place_of(POLICY)):
+        files.append(problem._replace(remedy="mend it: mgov keeps no copy of what people write"))
     return sorted([*files, *_in_history(root), *_in_log(root), *_lost(root)])
 
 
@@ -78,6 +90,8 @@ def _problem(root: Root, place: Place) -> Finding | None:
             return None
         if place.is_toml:
             definitions.read(root, place.name.removesuffix(".toml"), data)
+        elif place == place_of(POLICY):
+            policies.read(data, place.path)
         else:
             unpack(data, place.path)
     except StoreError as error:

@@ -2,6 +2,7 @@
 
     service/<s>                       services/<s>.toml            lock/intent
     instance/<s>/<id> maintenance/<s> instances/<s>.json           lock/intent
+    policy                            policy.toml                  none: people write it, mgov reads it
     health/<s> sweep                  state/health/<s>.json ...    lock/health
     heartbeat/<s>/<id>                state/heartbeat/<s>/<id>.json    lock/heartbeat-<bucket>, 64 buckets
     pick/<s> recent/<s> rollup/<s>    state/<family>/<s>.json      lock/<family>-<bucket>
@@ -21,6 +22,7 @@ from mgov.model.record import NamedTuple
 LOCK_BUCKETS = 64
 SERVICE_STATE = ("health", "pick", "recent", "rollup", "limit", "breaker")    # one document per service
 NESTED_STATE = ("heartbeat", "limit-keys")      # a folder of documents per service
+POLICY = "policy"
 SERVICES, INSTANCES, HISTORY, LOCKS, QUARANTINE, CACHE = (
     "services", "instances", "history", "lock", "quarantine", "cache",
 )  # fmt: skip
@@ -37,7 +39,7 @@ class Place(NamedTuple):
     @property
     def path(self) -> str:
         """Relative to the root, for people."""
-        return f"{self.folder}/{self.name}"
+        return f"{self.folder}/{self.name}" if self.folder else self.name
 
     @property
     def is_toml(self) -> bool:
@@ -63,6 +65,8 @@ def place_of(key: str) -> Place:
         return Place(f"{STATE}/{family}/{names[0]}", f"{names[1]}.json")
     if family in SERVICE_STATE and len(names) == 1:
         return Place(f"{STATE}/{family}", f"{names[0]}.json")
+    if key == POLICY:
+        return Place("", "policy.toml")
     if key == "sweep":
         return Place(STATE, "sweep.json")
     if family in ("service", "instance", "maintenance", *NESTED_STATE, *SERVICE_STATE):

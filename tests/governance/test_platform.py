@@ -15,6 +15,7 @@ from mgov.errors import Conflict, NotAStore, NotFound
 from mgov.governance import concurrent
 from mgov.governance.breakers import Breakers
 from mgov.governance.discovery import Discovery
+from mgov.governance.graphs import Graphs
 from mgov.governance.limits import Limits
 from mgov.governance.manifests import Manifests
 from mgov.governance.monitor import Monitor
@@ -46,7 +47,8 @@ def test_an_error_in_a_coroutine_is_the_same_error(store_path):
 @pytest.mark.parametrize(
     ("blocking", "coroutines"),
     [(Registry, concurrent.AsyncRegistry), (Discovery, concurrent.AsyncDiscovery), (Monitor, concurrent.AsyncMonitor),
-     (Manifests, concurrent.AsyncManifests), (Breakers, concurrent.AsyncBreakers), (Limits, concurrent.AsyncLimits)],
+     (Manifests, concurrent.AsyncManifests), (Breakers, concurrent.AsyncBreakers), (Limits, concurrent.AsyncLimits),
+     (Graphs, concurrent.AsyncGraphs)],
 )  # fmt: skip
 def test_every_verb_exists_as_a_coroutine_with_the_same_parameters(blocking, coroutines):
     missing = {"watch", "sweep_async"}                  # an endless iterator; the engine's own coroutine

@@ -1,0 +1,35 @@
+"""The policy of a fleet: what its people agreed on, as they write it into `policy.toml`.
+
+    [[graph.forbidden]]         # a dependency that nobody may declare; see model.layers
+    from = "web"
+    to = "data"
+    reason = "through the orders API"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mgov.errors import UsageError
+from mgov.model.layers import Forbidden, parse_forbidden
+from mgov.model.record import NamedTuple
+from mgov.model.service import refuse_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Policy(NamedTuple):
+    """What `policy.toml` says; without one, nothing is forbidden."""
+
+    forbidden: tuple[Forbidden, ...] = ()
+
+
+def parse_policy(document: Mapping[str, Any]) -> Policy:
+    """The policy in a document; raise UsageError naming the key, with a suggestion for one that is not known."""
+    refuse_unknown(document, ("graph",), "the policy")
+    graph = document.get("graph", {})
+    if not isinstance(graph, dict):
+        raise UsageError(f"graph must be a table, not {graph!r:.40}")
+    refuse_unknown(graph, ("forbidden",), "graph")
+    return Policy(parse_forbidden(graph.get("forbidden", []), "graph.forbidden"))
