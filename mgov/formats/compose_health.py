@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from mgov.errors import UsageError
 from mgov.formats.findings import protocol_of
 from mgov.formats.healthcommand import LOCAL_HOSTS, Probe, probe_of, probe_of_line
-from mgov.formats.lined import line_of, table_at, text_at, text_of
+from mgov.formats.lined import is_number, line_of, table_at, text_at, text_of
 from mgov.formats.malformed import Malformed
 from mgov.model.health import GRPC, HTTP, HTTPS, NONE, TCP
+from mgov.model.healthpolicy import MOST_LOOKS
 from mgov.model.names import authority, slug
 from mgov.model.units import format_duration, parse_duration
 
@@ -38,6 +39,9 @@ class ServiceCheck:
             if text := fill(text_at(table, key), line):
                 self._times[key] = _duration(text, key, line)
         probe = probe_of(test[1:]) if test[0] == "CMD" else probe_of_line(test[1])
+        retries = fill(text_at(table, "retries"), line_of(table, "retries"))
+        draft.hold_checks(fall=min(int(retries), MOST_LOOKS) if is_number(retries) else None,
+                          insecure=probe is not None and probe.is_insecure)
         why_not = _why_not(probe, draft, places)
         self._probe = None if why_not else probe
         said = f"{why_not}: tcp is checked instead" if why_not else f"becomes {_shown(probe)} (inferred)"

@@ -11,6 +11,7 @@ Sidecar proxies are no services; their upstreams are calls of the service beside
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mgov.formats.findings import INTERNAL, KNOWN_PORTS, Draft, Evidence, Fleet, Found, adopt_labels
@@ -43,18 +44,20 @@ def read(documents: Iterable[Any], *, address: str = INTERNAL) -> Found:
     """What Consul's answers hold: `internal` addresses are those of its network, `published` ones the WAN's."""
     fleet = Fleet()
     drafts: dict[str, Draft] = {}
+    registered: list[_Registered] = []
     for document in documents:
         if _is_name_list(document):
             for name, tags in document.items():
                 _tag(_draft(fleet, drafts, name), tags)
-            continue
-        for one in _registrations(document):
-            if text_at(one.table, "Kind"):
-                continue
-            _add(fleet, _draft(fleet, drafts, one.name), one, address)
-    for document in documents:
-        for one in [] if _is_name_list(document) else _registrations(document):
-            _calls(fleet, drafts, one)
+        else:
+            registered += _registrations(document)
+    ids = Counter((one.name, one.id) for one in registered)
+    for one in registered:
+        if not text_at(one.table, "Kind"):              # an id is unique on its node only
+            known = one if ids[one.name, one.id] == 1 else one._replace(id="")
+            _add(fleet, _draft(fleet, drafts, one.name), known, address)
+    for one in registered:
+        _calls(fleet, drafts, one)
     fleet.note_all("no address and port are known: no instance", [d.name for d in fleet if "instances" not in d.table])
     return fleet.settle()
 
@@ -113,7 +116,7 @@ def _add(fleet: Fleet, draft: Draft, one: _Registered, address: str) -> None:
     host = _host(one, address)
     if not port or not host:
         if port:
-            fleet.note(f"{draft.name}: {one.id:.80} has no address of its own; /v1/catalog/service has the node's")
+            fleet.note(f"{draft.name}: {one.id or port} has no address of its own; /v1/catalog/service has the node's")
         _tag(draft, one.table.get("Tags"))
         return
     tags = _texts(one.table.get("Tags"))
@@ -127,7 +130,7 @@ def _add(fleet: Fleet, draft: Draft, one: _Registered, address: str) -> None:
         fields["version"] = meta["version"]
     spoken = [word.lower() for word in (meta.get("protocol", ""), *tags) if word.lower() in _PROTOCOLS]
     protocol = spoken[0] if spoken else KNOWN_PORTS.get(port, "http")
-    health = _health(fleet, draft, one)
+    health = _health(fleet, draft, one, host)
     draft.add_instance(one.id or f"{host}-{port}", f"{protocol}://{authority(host, port)}", health, **fields)
 
 
@@ -139,13 +142,14 @@ def _host(one: _Registered, address: str) -> str:
     return text_at(one.table, "Address") or lan or one.node
 
 
-def _health(fleet: Fleet, draft: Draft, one: _Registered) -> Any:
+def _health(fleet: Fleet, draft: Draft, one: _Registered, host: str) -> Any:
     for check in one.checks:
         definition = table_at(check, "Definition")
         for key, prefix in _CHECKS:
             place = text_at(definition, key)
             if place:
-                fleet.note(f"{draft.name}: {one.id:.80} is checked as {text_at(check, 'Name')[:80] or key} (inferred)")
+                name = text_at(check, "Name")[:80] or key
+                fleet.note(f"{draft.name}: {one.id or host} is checked as {name} (inferred)")
                 times = {field.lower(): text_at(definition, field) for field in ("Interval", "Timeout")}
                 times = {field: text for field, text in times.items() if text not in ("", "0s")}
                 return {"check": prefix + place, **times} if times else prefix + place

@@ -12,7 +12,7 @@ from mgov.errors import UsageError
 from mgov.formats.malformed import Malformed
 from mgov.formats.references import references
 from mgov.model.manifest import Entry, parse
-from mgov.model.names import slug
+from mgov.model.names import is_name, slug
 from mgov.model.record import NamedTuple
 from mgov.model.service import ASYNCHRONOUS, SYNCHRONOUS
 
@@ -25,6 +25,7 @@ PUBLISHED, INTERNAL = ADDRESSES = ("published", "internal")
 INFERRED = "inferred_dependencies"              # the metadata key that marks which dependencies are guesses
 MAX_LISTED = 8
 LOWEST_LIKELY_PORT = 80                         # below it `name:7` is rather a version than an address
+_OTHERS_LABELS = ("com.docker.", "traefik.", "kubectl.kubernetes.io/", "deployment.kubernetes.io/")
 # Ports by which programs are known when nothing else says what they speak (IANA, and the projects' own defaults).
 KNOWN_PORTS = {
     443: "https", 8443: "https", 5432: "postgres", 3306: "mysql", 6379: "redis", 27017: "mongodb", 5672: "amqp",
@@ -70,6 +71,7 @@ class Draft:
         self.table: dict[str, Any] = {}
         self.ports: set[int] = set()
         self.calls: dict[str, list[Evidence]] = {}
+        self._ids: dict[str, int] = {}                  # those taken, and how often each was wanted
         self.settings: list[tuple[str, str, int]] = []
 
     def put(self, field: str, text: str) -> None:
@@ -82,17 +84,23 @@ class Draft:
         if text:
             self.table.setdefault("metadata", {})[key] = text
 
+    def hold_checks(self, **policy: Any) -> None:
+        """Set what holds for the checks of all its instances (model.healthpolicy); what is None or 0 is not said."""
+        said = {key: value for key, value in policy.items() if value}
+        if said:
+            self.table.setdefault("health", {}).update(said)
+
     def add_instance(self, instance_id: str, url: str, health: Any = None, **fields: Any) -> None:
         """Add an address; an id that is taken gets a number."""
-        instances = self.table.setdefault("instances", [])
-        taken = {instance["id"] for instance in instances}
-        wanted, count = slug(instance_id), 1
-        while (unique := wanted if count == 1 else f"{wanted[:58]}-{count}") in taken:
-            count += 1
+        wanted = unique = instance_id if is_name(instance_id) else slug(instance_id)
+        while unique in self._ids:
+            self._ids[wanted] += 1
+            unique = f"{wanted[:52]}-{self._ids[wanted]}"
+        self._ids[unique] = 1
         instance = {"id": unique, "url": url, **fields}
         if health is not None:
             instance["health"] = health
-        instances.append(instance)
+        self.table.setdefault("instances", []).append(instance)
 
     def calls_to(self, name: str, evidence: Evidence) -> None:
         """Note that it seems to call the service `name`."""
@@ -109,7 +117,7 @@ class Fleet:
 
     def add(self, foreign: str, line: int = 0) -> Draft:
         """A new draft for what is called `foreign` elsewhere; raise Malformed when its name is taken, or is none."""
-        name = slug(foreign)
+        name = foreign if is_name(foreign) else slug(foreign)
         if not name:
             raise Malformed(f"nothing of the service name {foreign!r:.80} may stay", line,
                             hint="a name has lower-case letters, digits, '-', '.' and '_': rename it")
@@ -194,6 +202,7 @@ def version_of(image: str) -> str:
 
 def adopt_labels(draft: Draft, labels: dict[str, str]) -> None:
     """Take owner, domain, tier, version and so on from labels, whose last part after `.` or `/` says what they hold."""
+    labels = {key: text for key, text in labels.items() if not key.startswith(_OTHERS_LABELS)}
     for field, words in (("owner", ("owner", "team")), ("domain", ("domain", "part-of")), ("tier", ("tier",)),
                          ("version", ("version",)), ("description", ("description",))):  # fmt: skip
         for word in words:

@@ -20,12 +20,16 @@ _FETCHERS = ("curl", "wget")
 
 
 class Probe(NamedTuple):
-    """A check told in the container's own words: `kind` is http, https, tcp or grpc, `port` the container's own."""
+    """A check told in the container's own words: `kind` is http, https, tcp or grpc, `port` the container's own.
+
+    `is_insecure` when it takes any certificate.
+    """
 
     kind: str
     port: int
     path: str = "/"
     host: str = "localhost"
+    is_insecure: bool = False
 
 
 def probe_of(argv: list[str]) -> Probe | None:
@@ -72,8 +76,15 @@ def _fetched(words: list[str]) -> Probe | None:
                 scheme, host, port, path = split_url(url)
             except UsageError:
                 return None
-            return Probe(scheme, port, path or "/", host) if scheme in (HTTP, HTTPS) and "$" not in path else None
+            if scheme not in (HTTP, HTTPS) or "$" in path:
+                return None
+            return Probe(scheme, port, path or "/", host, scheme == HTTPS and any(map(_takes_any_certificate, words)))
     return None
+
+
+def _takes_any_certificate(word: str) -> bool:
+    is_short = word.startswith("-") and not word.startswith("--") and word[1:].isalpha()
+    return word in ("--insecure", "--no-check-certificate") or (is_short and "k" in word)
 
 
 def _opened(words: list[str]) -> Probe | None:

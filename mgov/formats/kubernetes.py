@@ -61,7 +61,7 @@ class _Reader:
         self._namespace = namespace
         self._fleet = Fleet()
         self._by_host: dict[tuple[str, str], Draft] = {}
-        self._without: list[str] = []
+        self._sought: list[Draft] = []                  # those that should be somewhere
 
     def read(self, documents: Iterable[Any]) -> Found:
         things = [thing._replace(namespace=thing.namespace or self._namespace) for thing in objects_of(documents)]
@@ -89,7 +89,7 @@ class _Reader:
         self._fleet.note_all(
             "no Service port reaches it: no instance" if self._address == INTERNAL
             else "no published address is known: no instance",
-            [draft.name for draft in self._fleet if "instances" not in draft.table],
+            [draft.name for draft in self._sought if "instances" not in draft.table],
         )  # fmt: skip
         self._fleet.infer_calls(lambda draft, host: self._owner_of(spaces[draft.name], host))
         return self._fleet.settle()
@@ -135,6 +135,10 @@ class _Reader:
             draft.settings += list(settings_of(workload, maps.get(workload.object.namespace, {})))
 
     def _instances(self, draft: Draft, group: _Group) -> None:
+        if group.workloads and all(workload.replicas == 0 for workload in group.workloads):
+            self._fleet.note(f"{draft.name}: it has no replicas: no instance", draft.line)
+            return
+        self._sought.append(draft)
         check = PodCheck(self._fleet, draft, group.workloads)
         for thing in group.services:
             ports = self._tcp_ports(draft, thing)

@@ -58,18 +58,21 @@ class ServicePort(NamedTuple):
     line: int
 
 
-def objects_of(documents: Iterable[Any]) -> Iterator[Object]:
-    """Every object of the documents, Lists taken apart; raise Malformed where one has no kind or no name."""
+def objects_of(documents: Iterable[Any], *, kind_above: str = "") -> Iterator[Object]:
+    """Every object of the documents, Lists taken apart; raise Malformed where one has no kind or no name.
+
+    `kind_above` is the kind of what does not say its own: the API server leaves it out in a DeploymentList.
+    """
     for document in documents:
         if document is None:
             continue
         if not isinstance(document, dict):
             raise Malformed("a Kubernetes object is a mapping", line_of(document))
-        kind = text_at(document, "kind")
+        kind = text_at(document, "kind") or kind_above
         if not kind:
             raise Malformed("an object has no kind", line_of(document), hint="kubectl get deploy,svc -o yaml")
         if kind.endswith("List") and "items" in document:
-            yield from objects_of(tables_at(document, "items"))
+            yield from objects_of(tables_at(document, "items"), kind_above=kind.removesuffix("List"))
             continue
         metadata = table_at(document, "metadata")
         name = text_at(metadata, "name")

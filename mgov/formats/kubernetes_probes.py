@@ -12,6 +12,7 @@ from mgov.errors import UsageError
 from mgov.formats.healthcommand import Probe, probe_of
 from mgov.formats.lined import int_at, items_at, line_of, table_at, tables_at, text_at, text_of
 from mgov.model.health import GRPC, HTTP, HTTPS, TCP
+from mgov.model.healthpolicy import MOST_LOOKS
 from mgov.model.names import split_url
 from mgov.model.record import NamedTuple
 
@@ -26,12 +27,14 @@ _OUTSIDE = "tcp is checked instead"
 
 
 class _Timed(NamedTuple):
-    """A probe, how often and how long, and where it stands."""
+    """A probe, how often and how long, where it stands, and how many looks in a row count."""
 
     probe: Probe
     times: dict[str, str]
     source: str
     line: int
+    fall: int | None = None
+    rise: int | None = None
 
 
 class PodCheck:
@@ -66,6 +69,7 @@ class PodCheck:
         if chosen is None:
             return spoken or HTTP, None
         probe = chosen.probe
+        self._draft.hold_checks(fall=chosen.fall, rise=chosen.rise, insecure=probe.is_insecure)
         is_own = probe.port == number
         is_http = probe.kind in (HTTP, HTTPS)
         self._used[chosen.line] = f"{probe.kind} {probe.path}" if is_http else probe.kind
@@ -105,7 +109,8 @@ class PodCheck:
                 seconds = int_at(table, key)
                 if seconds:
                     times[field] = f"{seconds}s"
-            self._probes.append(_Timed(probe, times, source, line))
+            fall, rise = (_looks(int_at(table, key)) for key in ("failureThreshold", "successThreshold"))
+            self._probes.append(_Timed(probe, times, source, line, fall, rise))
             return
 
     def _probe(self, table: dict[str, Any]) -> Probe | None:
@@ -115,7 +120,8 @@ class PodCheck:
             kind = HTTPS if text_at(asked, "scheme").upper() == "HTTPS" else HTTP
             path = text_at(asked, "path") or "/"
             path = path if path.startswith("/") else f"/{path}"
-            return Probe(kind, number, path) if number and _is_path(path) else None
+            is_insecure = kind == HTTPS                 # the kubelet never looks at the certificate
+            return Probe(kind, number, path, is_insecure=is_insecure) if number and _is_path(path) else None
         if "grpc" in table:
             asked = table_at(table, "grpc")
             number = self._number(text_at(asked, "port"))
@@ -130,6 +136,10 @@ class PodCheck:
         if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535:
             return int(text)
         return self._numbers.get(text, 0)
+
+
+def _looks(count: int | None) -> int | None:
+    return min(count, MOST_LOOKS) if count and count > 1 else None
 
 
 def _is_path(path: str) -> bool:

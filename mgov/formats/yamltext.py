@@ -72,8 +72,6 @@ class _Builder:
         self._open: list[_Open] = []
         self._anchors: dict[str, _Anchored | None] = {}
         self._count = 0
-        self._is_int = re.compile(_INT).fullmatch
-        self._is_float = re.compile(_FLOAT).fullmatch
         self._on = {
             "DocumentStartEvent": self._start_document, "ScalarEvent": self._scalar, "AliasEvent": self._alias,
             "MappingStartEvent": self._start_mapping, "SequenceStartEvent": self._start_list,
@@ -110,7 +108,6 @@ class _Builder:
     def _end(self, event: Any) -> None:
         done = self._open.pop()
         for source in done.merged:                      # the mapping's own keys win, then the first source's
-            self._add(event, len(source))
             assert isinstance(done.value, Table)
             done.value.adopt(source)
         height = done.height + 1
@@ -193,9 +190,9 @@ class _Builder:
             return _NAMED[text]
         if text[0] in "+-.0123456789":
             try:
-                if self._is_int(text):
+                if (text.isascii() and text.isdigit()) or re.fullmatch(_INT, text):
                     return int(text, 0 if text[:2] in ("0o", "0x") else 10)
-                if self._is_float(text) and abs(number := float(text)) != float("inf"):
+                if re.fullmatch(_FLOAT, text) and abs(number := float(text)) != float("inf"):
                     return number
             except ValueError:
                 raise _at(event, "a number in it has too many digits") from None

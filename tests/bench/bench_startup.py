@@ -10,6 +10,7 @@ over its limit when both are; --strict then ends with 1.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import socket
 import statistics
@@ -25,6 +26,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 HOT, PLAIN, HELP = 2.5, 8.0, 14.0
 WARM_UP_RUNS = 2
+COMPOSED_COUNT = 68                             # services in the compose file that is imported
 
 # limit, words. The one instance of orders opts out of checks, so that discover has nothing to wait for; the one of
 # payments is a real socket here that takes connections.
@@ -43,6 +45,8 @@ COMMANDS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (PLAIN, ("diff", "-f", "fleet.toml")),
     (PLAIN, ("apply", "-f", "fleet.toml")),
     (PLAIN, ("health", "payments")),
+    (PLAIN, ("import", "compose", "compose.json")),
+    (PLAIN, ("import", "compose", "compose.yml")),          # PyYAML alone is 0.7 of bare Python
     (PLAIN, ("store", "info")),
     (HELP, ("--help",)),
     (HELP, ("register", "--help")),
@@ -63,7 +67,7 @@ def install(folder: Path) -> Path:
     venv.create(folder / "venv", with_pip=True)
     bin_folder = folder / "venv" / "bin"
     subprocess.run(
-        [bin_folder / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", str(ROOT)],
+        [bin_folder / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{ROOT}[yaml]"],
         check=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return bin_folder
@@ -79,6 +83,10 @@ def prepare(mgov: Path, folder: Path, environ: dict[str, str], port: int) -> Non
         ("heartbeat", "worker"),
     ):
         subprocess.run([mgov, *words], check=True, env=environ, cwd=folder, stdout=subprocess.DEVNULL)
+    services = {f"service-{i}": {"image": f"shop/service-{i}:1.{i}", "restart": "always", "ports": [f"{20000 + i}:80"]}
+                for i in range(COMPOSED_COUNT)}
+    for name in ("compose.json", "compose.yml"):            # JSON is YAML too, and is read as what its name says
+        (folder / name).write_text(json.dumps({"services": services}, indent=1), encoding="utf-8")
     with open(folder / "fleet.toml", "wb") as manifest:
         subprocess.run([mgov, "export"], check=True, env=environ, cwd=folder, stdout=manifest)
 

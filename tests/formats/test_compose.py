@@ -8,6 +8,7 @@ from mgov.formats import compose
 from mgov.formats.findings import INTERNAL, PUBLISHED
 from mgov.formats.malformed import Malformed
 from mgov.formats.yamltext import parse_all
+from mgov.model.manifest import dump
 
 SHOP = (Path(__file__).parent.parent / "fixtures" / "shop.compose.yml").read_bytes()
 
@@ -69,6 +70,16 @@ def test_calls_come_from_depends_on_links_and_settings_and_are_marked_as_inferre
     marks = {e.service.name: e.service.metadata.get("inferred_dependencies") for e in found.entries}
     guessed = {"kafka": "db", "user_service": "db, kafka", "web": "cache, user_service"}
     assert marks == {"cache": None, "db": None, **guessed}
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_call"),
+    [("MODE: 'db:7'", False), ("MODE: 'db:5432'", True), ("MODE: 'db:77'", True), ("DB_ADDR: 'db:7'", True),
+     ("MODE: db", False), ("DB_HOST: db", True), ("OWN_URL: 'http://web:80'", False), ("X: 'http://other:80'", False)],
+)  # fmt: skip
+def test_a_setting_is_a_call_where_it_is_likely_an_address_of_another_service(setting, is_call):
+    found = read(f"services:\n  web: {{environment: {{{setting}}}}}\n  db: {{expose: [77]}}\n")
+    assert edges(found) == ([("web", "db", "synchronous", False)] if is_call else [])
 
 
 def test_each_guess_is_said_with_its_line():
@@ -137,6 +148,22 @@ def test_a_health_check_in_each_of_its_forms(check, expected):
 def test_an_https_check_makes_its_port_https():
     entry = one("{ports: ['8080:80'], healthcheck: {test: 'curl -k https://localhost:80/a'}}")
     assert (urls(entry), checks(entry)) == (["https://127.0.0.1:8080"], ["https://127.0.0.1:8080/a"])
+    assert entry.service.health.insecure
+
+
+def test_what_tools_write_into_labels_for_themselves_is_not_the_service_s():
+    entry = one("{labels: {com.docker.compose.version: '2', traefik.domain: x, team: a, owner: b}}")
+    assert (entry.service.version, entry.service.domain, entry.service.owner) == ("", "", "b")
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [("retries: 5", {"fall": 5}), ("retries: '0'", None), ("retries: 1000", {"fall": 100}), ("retries: ~", None)],
+)
+def test_retries_are_how_often_a_check_must_fail(check, expected):
+    document = f"services:\n  web: {{ports: ['80:80'], healthcheck: {{test: 'curl localhost/', {check}}}}}\n"
+    table = dump(read(document).entries)["services"]["web"]
+    assert table.get("health") == expected
 
 
 def test_no_replicas_is_no_instance():

@@ -63,6 +63,12 @@ def test_the_catalog_s_service_falls_back_to_the_node_s_address():
     assert urls(read([{**entry, "ServiceTaggedAddresses": None}])) == {"web/web-1": "grpc://10.0.0.9:80"}
 
 
+def test_an_id_that_several_nodes_use_gives_way_to_the_address():
+    entries = [{"ServiceID": "web", "ServiceName": "web", "ServicePort": 80, "Address": f"10.0.0.{i}"} for i in (1, 2)]
+    assert list(urls(read(entries))) == ["web/10.0.0.1-80", "web/10.0.0.2-80"]
+    assert list(urls(read([entries[0], entries[0]]))) == ["web/10.0.0.1-80", "web/10.0.0.1-80-2"]
+
+
 def test_the_catalog_s_list_gives_names_and_tags():
     found = read({"consul": [], "web": ["edge", "edge"], "User_Service": None})
     assert [(e.service.name, e.service.tags, e.instances) for e in found.entries] == [

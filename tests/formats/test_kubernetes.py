@@ -9,6 +9,7 @@ from mgov.formats import kubernetes
 from mgov.formats.findings import INTERNAL, PUBLISHED
 from mgov.formats.malformed import Malformed
 from mgov.formats.yamltext import parse_all
+from mgov.model.manifest import dump
 
 SHOP = (Path(__file__).parent.parent / "fixtures" / "shop.k8s.yaml").read_bytes()
 
@@ -101,6 +102,22 @@ def test_a_probe_in_each_of_its_forms_is_asked_through_the_service(probe, url, c
     assert (instance.url, instance.check.url) == (f"{url}web.default.svc.cluster.local:80", check)
 
 
+def test_thresholds_hold_for_the_service_and_an_https_probe_takes_any_certificate():
+    probe = ", livenessProbe: {httpGet: {port: 8080, scheme: HTTPS}, failureThreshold: 3, successThreshold: 1}"
+    assert dump([only(pod(probe))])["services"]["web"]["health"] == {"fall": 3, "insecure": True}
+
+
+def test_no_replicas_is_no_instance():
+    service = "---\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}]}\n"
+    found = read(f"kind: Deployment\nmetadata: {{name: a}}\nspec: {{replicas: 0}}\n{service}")
+    assert (found.entries[0].instances, found.notes[0].text) == ((), "a: it has no replicas: no instance")
+
+
+def test_the_items_of_a_typed_list_have_its_kind():
+    entry = only("kind: ServiceList\nitems: [{metadata: {name: a}, spec: {ports: [{port: 80}]}}]\n")
+    assert urls(entry) == ["http://a.default.svc.cluster.local:80"]
+
+
 def test_a_probe_that_no_service_port_leads_to_is_said():
     notes = read(pod(", readinessProbe: {httpGet: {port: 9999}}")).notes
     assert [note.text for note in notes] == [
@@ -139,6 +156,11 @@ def test_variables_that_name_each_other_without_end_stay_small():
     )
     text = f"{pod()}---\nkind: Pod\nmetadata: {{name: c}}\nspec: {{containers: [{{env: [{env}]}}]}}\n"
     assert [d.name for d in read(text).entries[0].service.dependencies] == ["web"]
+
+
+def test_an_initial_container_s_settings_count_too():
+    caller = "kind: Pod\nmetadata: {name: c}\nspec: {initContainers: [{env: [{name: U, value: 'http://web'}]}]}\n"
+    assert [d.name for d in read(f"{pod()}---\n{caller}").entries[0].service.dependencies] == ["web"]
 
 
 def test_the_namespace_of_objects_that_do_not_say_theirs_can_be_given():
