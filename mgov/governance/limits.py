@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mgov.store.base import Document, Store
 
 POLICY_AGE_S = 1.0
+TAKE_ATTEMPTS = 1000                            # a hundred processes on one key may lose fifty races in a row
 
 
 class Taken(NamedTuple):
@@ -96,7 +97,7 @@ class Limits:
         name, rest = split_key(key)
         policy = self.policy(name)
         check_count(policy, count, key)
-        for _ in range(UPDATE_ATTEMPTS):
+        for _ in range(TAKE_ATTEMPTS):
             shelf = self._takings.open(name, rest)
             # The clock is read behind the document: a time from before another's take would look like a step back.
             now_ns = nanoseconds(self._clock.now())
@@ -105,7 +106,7 @@ class Limits:
             is_same = dry_run or made.tat == tats.get(rest)
             if is_same or self._takings.keep(shelf, rest, made.tat, tats, policy, now_ns):
                 return Taken(key, policy, made.allowed, made.remaining, seconds_up(made.retry_after_ns))
-        raise Conflict(f"{key} was taken from {UPDATE_ATTEMPTS} times during one take", hint="try again")
+        raise Conflict(f"{key} was taken from {TAKE_ATTEMPTS} times during one take", hint="try again")
 
     def require(self, key: str, count: int = 1, *, wait_s: float = 0.0) -> Taken | None:
         """As `take`, but raise RateLimited, or DeadlineExceeded with `wait_s`, when it does not pass.

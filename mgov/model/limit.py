@@ -77,8 +77,9 @@ def check_count(policy: LimitPolicy, count: int, key: str) -> int:
         raise UsageError(f"one takes at least 1, not {count}")
     if count > policy.burst:
         raise UsageError(
-            f"{count} of {key} can never pass at once: its burst is {policy.burst}",
-            hint=f"take fewer, or: mgov limit set {split_key(key)[0]} {policy.rate} --burst {count}",
+            f"{str(count)[:40]} of {key} can never pass at once: its burst is {policy.burst}",
+            hint="take fewer"
+            + (f", or: mgov limit set {split_key(key)[0]} {policy.rate} --burst {count}" if count <= MAX_COUNT else ""),
         )
     return count
 

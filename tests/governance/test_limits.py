@@ -4,6 +4,7 @@ import asyncio
 import json
 import multiprocessing
 import random
+from zlib import crc32
 
 import pytest
 from fakes import FakeClock
@@ -279,6 +280,21 @@ def test_a_damaged_document_counts_as_untouched_with_a_warning(platform, limits,
         assert again.limits.take("orders").remaining == 2
     assert len(warned) == 2
     assert "set aside" in warned[1]
+
+
+def test_a_damaged_bucket_is_found_and_repaired_while_others_count_on(limits, store_path, clock, monkeypatch):
+    monkeypatch.setattr(takings, "SPLIT_ABOVE", 2)
+    for name in "abc":
+        assert drain(limits, f"orders:{name}") == 3
+    place = f"state/limit-keys/orders/{crc32(b'a') % takings.BUCKETS:03x}.json"
+    with open(f"{store_path}/{place}", "r+b") as file:
+        file.write(b"x")
+    warned = []
+    with Platform.open(store_path, clock=clock, warn=warned.append) as again:
+        assert [finding.path for finding in again.check()] == [place]
+        again.repair()
+        assert [again.limits.take(f"orders:{name}").allowed for name in "abc"] == [True, False, False]
+        assert again.check() == []
 
 
 def test_the_coroutines_wait_in_the_event_loop(store_path):
