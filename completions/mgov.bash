@@ -4,7 +4,7 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats health probe limit init demo store trust accept completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats health probe limit init demo store history undo trust accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -186,6 +186,15 @@ _mgov_shape() {
     'store repair')
         options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
+    'history')
+        options='--diff --limit --since --author --service -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--limit= --since= --author= --service= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'undo')
+        options='--since --mine --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--since= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         ;;
     'trust')
         options='--list --off --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'

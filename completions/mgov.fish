@@ -3,8 +3,8 @@
 # True when the words before the cursor are the command $argv[1], and, where $argv[2] is given, when the word at the
 # cursor is its argument number $argv[2] (0 is the first), or a later one for "N...".
 function __mgov_at
-    set -l valued --address --api --around --burst --by --cacert --cached --cert --check-cacert --check-cert --check-expect --check-fall --check-interval --check-key --check-retries --check-rise --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --depth --description --direction --domain --drain --expect --expect-rev --fail-fast --fall --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --namespace --note --older-than --on-change --only --output --owner --pick --prefer-zone --reason --region --retries --rise --schema --scope --search --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
-    set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'import' 'import compose' 'import kubernetes' 'import consul' 'maintenance' 'prune' 'graph' 'graph cycles' 'graph order' 'graph impact' 'graph path' 'graph check' 'graph diff' 'stats' 'health' 'probe' 'limit' 'limit list' 'limit show' 'limit set' 'limit take' 'limit reset' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'trust' 'accept' 'completion' 'help' 'version'
+    set -l valued --address --api --around --author --burst --by --cacert --cached --cert --check-cacert --check-cert --check-expect --check-fall --check-interval --check-key --check-retries --check-rise --check-timeout --color --columns --concurrency --count --datastore --deadline --depends-on --depth --description --direction --domain --drain --expect --expect-rev --fail-fast --fall --file --for --health --id --interval --junit --key --limit --max-age --message --meta --min-healthy --namespace --note --older-than --on-change --only --output --owner --pick --prefer-zone --reason --region --retries --rise --schema --scope --search --service --since --stable --status --store --tag --textfile --tier --timeout --title --ttl --until --version --wait --weight --zone -S -f -m -o
+    set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'import' 'import compose' 'import kubernetes' 'import consul' 'maintenance' 'prune' 'graph' 'graph cycles' 'graph order' 'graph impact' 'graph path' 'graph check' 'graph diff' 'stats' 'health' 'probe' 'limit' 'limit list' 'limit show' 'limit set' 'limit take' 'limit reset' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'history' 'undo' 'trust' 'accept' 'completion' 'help' 'version'
     set -l path
     set -l count 0
     set -l skip 0
@@ -74,6 +74,8 @@ complete -c mgov -n '__mgov_at \'\'' -a limit -d 'Keep calls below a rate that e
 complete -c mgov -n '__mgov_at \'\'' -a init -d 'Make a store'
 complete -c mgov -n '__mgov_at \'\'' -a demo -d 'Show the main job on two real servers'
 complete -c mgov -n '__mgov_at \'\'' -a store -d 'Ask about the store, verify and mend it'
+complete -c mgov -n '__mgov_at \'\'' -a history -d 'Show what was changed, when and by whom'
+complete -c mgov -n '__mgov_at \'\'' -a undo -d 'Take the newest change back, or all since a revision'
 complete -c mgov -n '__mgov_at \'\'' -a trust -d 'Let what a store holds run on this machine'
 complete -c mgov -n '__mgov_at \'\'' -a accept -d 'Take hand edits that look like damage as meant'
 complete -c mgov -n '__mgov_at \'\'' -a completion -d 'Print the completion script of a shell'
@@ -628,6 +630,35 @@ complete -c mgov -n '__mgov_at \'store repair\'' -l debug -d 'Show the traceback
 complete -c mgov -n '__mgov_at \'store repair\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
 complete -c mgov -n '__mgov_at \'store repair\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
 complete -c mgov -n '__mgov_at \'store repair\'' -s h -l help -d 'Show this help'
+complete -c mgov -n '__mgov_at \'history\' 0' -a '(__mgov_services)'
+complete -c mgov -n '__mgov_at \'history\'' -l diff -d 'Show what each changed, as far as copies are kept'
+complete -c mgov -n '__mgov_at \'history\'' -l limit -r -d 'The newest N; 0 is all [20, all with --since]'
+complete -c mgov -n '__mgov_at \'history\'' -l since -r -d 'Only what came after this revision, or in this time'
+complete -c mgov -n '__mgov_at \'history\'' -l author -r -d 'Only what this author changed'
+complete -c mgov -n '__mgov_at \'history\'' -l service -r -d 'Only what belongs to this service'
+complete -c mgov -n '__mgov_at \'history\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
+complete -c mgov -n '__mgov_at \'history\'' -s o -l output -r -a 'table wide plain json jsonl csv name' -d 'How to print the answer: table, wide, plain, json, jsonl, csv, name [MGOV_OUTPUT]'
+complete -c mgov -n '__mgov_at \'history\'' -l columns -r -d 'Print these columns only'
+complete -c mgov -n '__mgov_at \'history\'' -l color -r -a 'auto always never' -d 'auto, always or never [MGOV_COLOR]'
+complete -c mgov -n '__mgov_at \'history\'' -s q -l quiet -d 'Say nothing but warnings and errors on stderr [MGOV_QUIET]'
+complete -c mgov -n '__mgov_at \'history\'' -s v -l verbose -d 'Say more on stderr [MGOV_VERBOSE]'
+complete -c mgov -n '__mgov_at \'history\'' -l debug -d 'Show the traceback of an error [MGOV_DEBUG]'
+complete -c mgov -n '__mgov_at \'history\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
+complete -c mgov -n '__mgov_at \'history\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
+complete -c mgov -n '__mgov_at \'history\'' -s h -l help -d 'Show this help'
+complete -c mgov -n '__mgov_at \'undo\'' -l since -r -d 'All that came after this revision, or in this time'
+complete -c mgov -n '__mgov_at \'undo\'' -l mine -d 'Only what you changed yourself (MGOV_ACTOR)'
+complete -c mgov -n '__mgov_at \'undo\'' -l dry-run -d 'Say what would be done, change nothing'
+complete -c mgov -n '__mgov_at \'undo\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
+complete -c mgov -n '__mgov_at \'undo\'' -s o -l output -r -a 'table wide plain json jsonl csv name' -d 'How to print the answer: table, wide, plain, json, jsonl, csv, name [MGOV_OUTPUT]'
+complete -c mgov -n '__mgov_at \'undo\'' -l columns -r -d 'Print these columns only'
+complete -c mgov -n '__mgov_at \'undo\'' -l color -r -a 'auto always never' -d 'auto, always or never [MGOV_COLOR]'
+complete -c mgov -n '__mgov_at \'undo\'' -s q -l quiet -d 'Say nothing but warnings and errors on stderr [MGOV_QUIET]'
+complete -c mgov -n '__mgov_at \'undo\'' -s v -l verbose -d 'Say more on stderr [MGOV_VERBOSE]'
+complete -c mgov -n '__mgov_at \'undo\'' -l debug -d 'Show the traceback of an error [MGOV_DEBUG]'
+complete -c mgov -n '__mgov_at \'undo\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
+complete -c mgov -n '__mgov_at \'undo\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
+complete -c mgov -n '__mgov_at \'undo\'' -s h -l help -d 'Show this help'
 complete -c mgov -n '__mgov_at \'trust\'' -l list -d 'List the stores that you trust, and change nothing'
 complete -c mgov -n '__mgov_at \'trust\'' -l off -d 'Trust nothing of this store any more'
 complete -c mgov -n '__mgov_at \'trust\'' -l dry-run -d 'Show what would run, and change nothing'

@@ -17,6 +17,7 @@ from mgov.errors import EXIT_MEANINGS
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOME_SHOWN = "/home/you/shop"                               # what the README shows for the folder of its examples
+SHOWN_ENVIRON = {"TERM": "dumb", "COLUMNS": "110", "MGOV_ACTOR": "ann"}
 SET_UP = "python3 -m venv .venv && . .venv/bin/activate && "
 SERVER = re.compile(r"python3 -m http\.server --bind 127\.0\.0\.1 (\d+) &>/dev/null &")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -64,7 +65,7 @@ class Player:
             return f"{self._status}\n"
         here = self._here(line)
         if here.startswith("mgov ") and not set(here) & set("|$>&;"):
-            self._status, out, err = self._run(*shlex.split(here)[1:], tty=True, env={"TERM": "dumb", "COLUMNS": "110"})
+            self._status, out, err = self._run(*shlex.split(here)[1:], tty=True, env=SHOWN_ENVIRON)
             return out + err
         shell = f'mgov() {{ {shlex.quote(sys.executable)} -m mgov "$@"; }}\n{here}'
         environ = {**os.environ, "PYTHONPATH": str(ROOT)}

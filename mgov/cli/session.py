@@ -12,7 +12,7 @@ from mgov.model.units import parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from mgov.clock import Clock
@@ -88,13 +88,18 @@ class Session:
             case "yes":
                 self.assume_yes = True
 
-    def confirm(self, question: str) -> bool:
-        """Whether a person agrees: yes with --yes, asked on a terminal; raise UsageError where nobody can be asked."""
+    def confirm(self, question: str, details: "Iterable[str]" = ()) -> bool:
+        """Whether a person agrees: yes with --yes, asked on a terminal; raise UsageError where nobody can be asked.
+
+        `details` are lines to read before the question.
+        """
         if self.assume_yes:
             return True
         asked, answers = self.out.stderr, sys.stdin
         if asked is None or answers is None or not (asked.isatty() and answers.isatty()):
             raise UsageError(f"{question} nobody can be asked here", hint="add --yes, or look first with --dry-run")
+        for line in details:
+            asked.write(clean(line) + "\n")
         asked.write(f"{clean(question)} [y/N] ")
         asked.flush()
         return answers.readline().strip().lower() in ("y", "yes")

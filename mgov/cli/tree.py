@@ -55,6 +55,8 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("store info", "mgov.cli.store:info", STORE, "Say which store is used and what is in it"),
     ("store check", "mgov.cli.store:check", STORE, "Verify every file of the store"),
     ("store repair", "mgov.cli.store:repair", STORE, "Set damaged files aside, put the last good copies back"),
+    ("history", "mgov.cli.history:history", STORE, "Show what was changed, when and by whom"),
+    ("undo", "mgov.cli.history:undo", STORE, "Take the newest change back, or all since a revision"),
     ("trust", "mgov.cli.trust:trust", STORE, "Let what a store holds run on this machine"),
     ("accept", "mgov.cli.store:accept", STORE, "Take hand edits that look like damage as meant"),
     ("completion", "mgov.cli.completion:completion", STORE, "Print the completion script of a shell"),

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from mgov.governance.breakers import Breakers
+from mgov.governance.changes import Changes
 from mgov.governance.discovery import Discovery
 from mgov.governance.graphs import Graphs
 from mgov.governance.limits import Limits, Taken
@@ -151,6 +152,16 @@ class AsyncLimits(_InThread[Limits]):
         return taken
 
 
+class AsyncChanges(_InThread[Changes]):
+    """What was changed, and taking it back; see `Changes`."""
+
+    of = _in_thread(Changes.of)
+    compare = _in_thread(Changes.compare)
+    plan_undo = _in_thread(Changes.plan_undo)
+    undo = _in_thread(Changes.undo)
+    list = _in_thread(Changes.list)
+
+
 class AsyncMonitor(_InThread[Monitor]):
     """Is it well; see `Monitor`. `sweep` probes in the running event loop."""
 
@@ -171,6 +182,7 @@ class AsyncPlatform:
         self.discovery = AsyncDiscovery(platform.discovery)
         self.breakers = AsyncBreakers(platform.breakers)
         self.graphs = AsyncGraphs(platform.graphs)
+        self.changes = AsyncChanges(platform.changes)
         self.manifests = AsyncManifests(platform.manifests)
         self.monitor = AsyncMonitor(platform.monitor)
         self.limits = AsyncLimits(platform.limits, platform.clock)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mgov.clock import Clock
     from mgov.governance.breakers import Breakers
+    from mgov.governance.changes import Changes
     from mgov.governance.concurrent import AsyncPlatform
     from mgov.governance.discovery import Discovery
     from mgov.governance.graphs import Graphs
@@ -165,6 +166,13 @@ class Platform:
         from mgov.governance.graphs import Graphs
 
         return Graphs(self.store, self.clock)
+
+    @property
+    def changes(self) -> "Changes":
+        """What was changed, and taking it back."""
+        from mgov.governance.changes import Changes
+
+        return Changes(self.store, self.store.actor)
 
     def past(self, service: str) -> "dict[str, Past]":
         """What is known of the past of each instance of a service, by id."""

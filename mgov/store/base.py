@@ -60,7 +60,10 @@ class Write(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One line of the change feed. `action` is create, update, delete or adopt (a hand edit taken in)."""
+    """One line of the change feed. `action` is create, update, delete or adopt (a hand edit taken in).
+
+    What was written together shares its `commit`; a hand edit that was taken in on the way is a commit of its own.
+    """
 
     revision: str
     key: str
@@ -69,9 +72,16 @@ class Change(NamedTuple):
     author: str
     at: float
     message: str = ""
+    commit: str = ""
 
 
 if TYPE_CHECKING:
+
+    class Earlier(Protocol):
+        """Reads documents as they were; it may keep what it has read."""
+
+        def read(self, key: str, revision: str) -> Document | None:
+            """The document just before its change of `revision`, None if it was deleted; raise Compacted."""
 
     class Store(Protocol):
         """What every driver does. All errors are StoreError, Conflict, LockTimeout or OutcomeUnknown."""
@@ -101,6 +111,9 @@ if TYPE_CHECKING:
 
         def last_revision(self) -> str:
             """Where the change feed ends now."""
+
+        def earlier(self) -> Earlier:
+            """A reader of what intent keys held before a change of them."""
 
 
 def revision_order(revision: str) -> int:

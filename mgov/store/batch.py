@@ -32,7 +32,7 @@ class Batch:
         self._operation, self._message = operation, message
         self._at = store.clock.now()
         self._last = last
-        self.first = last + 1
+        self._commit = ""
         self.files: list[FileChange] = []
         self.lines: list[tuple[Change, str]] = []
         self.revisions: dict[str, str] = {}
@@ -121,7 +121,12 @@ class Batch:
 
     def _line(self, key: str, action: str, mark: str, operation: str) -> None:
         self._last += 1
-        change = Change(str(self._last), key, action, operation, self._actor, self._at, self._message)
+        revision = str(self._last)
+        if action == "adopt":                   # it was there before, and is nobody's part of this commit
+            change = Change(revision, key, action, operation, self._actor, self._at, commit=revision)
+        else:
+            self._commit = self._commit or revision
+            change = Change(revision, key, action, operation, self._actor, self._at, self._message, self._commit)
         self.lines.append((change, mark))
 
     def _rise_to(self, revision: int) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mgov.clock import Clock
     from mgov.store.base import Change, Value, Write
+    from mgov.store.earlier import Earlier
     from mgov.store.layout import Place
     from mgov.store.root import Root
 
@@ -193,6 +194,12 @@ class FilesStore:
             return str(Log(self.root).last())
         except OSError as error:
             raise translate(error, f"cannot read the changes of {self.root.path}") from error
+
+    def earlier(self) -> "Earlier":
+        """A reader of what intent keys held before a change of them, from the last copies of each file."""
+        from mgov.store.earlier import Earlier
+
+        return Earlier(self.root)
 
 
 def _by_key(names: "list[str]") -> "list[str]":

@@ -32,6 +32,8 @@ _TAIL_BYTES = 4096
 def to_line(change: Change, etag: str) -> bytes:
     """One line; `etag` marks the bytes of the file after the change."""
     fields = {**change._asdict(), "revision": int(change.revision), "etag": etag}
+    if change.commit in ("", change.revision):
+        del fields["commit"]
     return seal(encode_json(fields)[1:-1])
 
 
@@ -39,8 +41,9 @@ def parse_line(line: bytes) -> tuple[Change, str]:
     """The change and the etag of a line, fields of a later mgov left out; raise ValueError saying what is wrong."""
     fields = unseal(line)
     try:
-        known = {name: fields[name] for name in Change._fields if name != "message"}
-        change = Change(**{**known, "revision": str(int(fields["revision"])), "message": fields.get("message", "")})
+        revision = str(int(fields["revision"]))
+        known = {name: fields[name] for name in Change._fields[1:-2]}
+        change = Change(revision, **known, message=fields.get("message", ""), commit=fields.get("commit", revision))
     except (KeyError, TypeError) as error:
         raise ValueError(f"it lacks {error}") from None
     return change, fields.get("etag", "")

@@ -124,7 +124,7 @@ class _Repair:
         keys = [f"service/{place.name[:-5]}"] if place.is_toml else sorted(unpack(data, place.path))
         message, now = f"copy of revision {good[0].revision}", self._store.clock.now()
         lines = [
-            (Change(str(first + i), key, "update", "repair", self._store.actor, now, message), etag(data))
+            (Change(str(first + i), key, "update", "repair", self._store.actor, now, message, str(first)), etag(data))
             for i, key in enumerate(keys)
         ]
         self._last = first + len(keys) - 1

@@ -14,6 +14,7 @@ from mgov import Platform
 from mgov.errors import Conflict, NotAStore, NotFound
 from mgov.governance import concurrent
 from mgov.governance.breakers import Breakers
+from mgov.governance.changes import Changes
 from mgov.governance.discovery import Discovery
 from mgov.governance.graphs import Graphs
 from mgov.governance.limits import Limits
@@ -48,7 +49,7 @@ def test_an_error_in_a_coroutine_is_the_same_error(store_path):
     ("blocking", "coroutines"),
     [(Registry, concurrent.AsyncRegistry), (Discovery, concurrent.AsyncDiscovery), (Monitor, concurrent.AsyncMonitor),
      (Manifests, concurrent.AsyncManifests), (Breakers, concurrent.AsyncBreakers), (Limits, concurrent.AsyncLimits),
-     (Graphs, concurrent.AsyncGraphs)],
+     (Graphs, concurrent.AsyncGraphs), (Changes, concurrent.AsyncChanges)],
 )  # fmt: skip
 def test_every_verb_exists_as_a_coroutine_with_the_same_parameters(blocking, coroutines):
     missing = {"watch", "sweep_async"}                  # an endless iterator; the engine's own coroutine

@@ -264,3 +264,31 @@ def test_a_value_that_is_not_json_is_refused_and_changes_nothing(store: Any, key
         store.write(Write(key, bad), operation="test")
     assert store.read(key) is None
     put(store, key, x=1)
+
+
+def test_what_is_written_together_shares_its_commit(store: Any) -> None:
+    keys = ("instance/orders/one", "instance/orders/two", "maintenance/orders")
+    store.write_many([Write(key, {"n": 1}) for key in keys], operation="test")
+    store.write(Write(keys[0], {"n": 2}), operation="test")
+    feed = list(store.changes())
+    assert [change.key for change in feed] == [*keys, keys[0]]
+    assert len({change.commit for change in feed[:3]}) == 1
+    assert feed[3].commit != feed[0].commit
+
+
+def test_what_a_key_held_before_each_change_can_be_read(store: Any) -> None:
+    one, two = "instance/orders/one", "instance/orders/two"
+    store.write_many([Write(one, {"n": 1}), Write(two, {"n": 1})], operation="test")
+    store.write_many([Write(one, {"n": 2}), Write(two, {"n": 2})], operation="test")
+    store.write(Write(INTENT, {"name": "orders"}), operation="test")
+    store.write(Write(INTENT, None), operation="test")
+    store.write(Write(two, None), operation="test")
+    store.write(Write(two, {"n": 3}), operation="test")
+    earlier = store.earlier()
+    held = [
+        None if document is None else document.value
+        for change in store.changes()
+        if change.action != "create" or (change.key == two and int(change.revision) > 2)
+        for document in [earlier.read(change.key, change.revision)]
+    ]
+    assert held == [{"n": 1}, {"n": 1}, {"name": "orders"}, {"n": 2}, None]
