@@ -4,7 +4,7 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats health probe limit init demo store history undo trust accept completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats health probe limit config init demo store history undo trust accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -160,6 +160,56 @@ _mgov_shape() {
         options='--all -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds=','
+        ;;
+    'config')
+        commands='set unset get show history diff rollback promote gc'
+        options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
+        ;;
+    'config set')
+        options='-e --env -f --file --from-env -m --message --expect-rev --create-only --rebase --plain --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= -f=@files --file=@files --from-env= -m= --message= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,...'
+        ;;
+    'config unset')
+        options='-e --env -m --message --expect-rev --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= -m= --message= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,...'
+        ;;
+    'config get')
+        options='-e --env --version --resolve --reveal --explain --prefix --no-snapshot -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= --version= --prefix= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name,toml,dotenv,shell,docker-env,github --output=table,wide,plain,json,jsonl,csv,name,toml,dotenv,shell,docker-env,github --columns= --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'config show')
+        options='-e --env --version --reveal -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= --version= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'config history')
+        options='-e --env --limit -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= --limit= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'config diff')
+        options='-e --env -f --file -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= -f=@files --file=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services , ,'
+        ;;
+    'config rollback')
+        options='--to -e --env -m --message --expect-rev --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--to= -e= --env= -m= --message= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'config promote')
+        options='--from --to --only --keep -m --message --expect-rev --plain --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--from= --to= --only= --keep= -m= --message= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'config gc')
+        options='--keep -e --env --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--keep= -e= --env= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
         ;;
     'init')
         options='--shared -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'

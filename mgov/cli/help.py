@@ -44,6 +44,7 @@ Every global option has a variable; the option wins.
   MGOV_COLOR     --color           MGOV_DEBUG    --debug, any text
   MGOV_DEADLINE  --deadline        MGOV_YES      --yes, any text
 
+  MGOV_TRUST     ids of stores that may do what they ask for, with commas between
   MGOV_ACTOR     who is recorded in history; default: the CI's actor and job, else user@host
   MGOV_ZONE      the zone whose instances discover --pick prefers, as --prefer-zone
   NO_COLOR, FORCE_COLOR, TERM, COLUMNS    as everywhere"""

@@ -56,17 +56,20 @@ def shown_path(path: str) -> str:
     return "standard input" if path == STDIN else path
 
 
-def read_document(path: str) -> Any:
-    """The TOML, JSON or (for .yaml and .yml) YAML document at `path`; InputError names file, line and column."""
+def read_document(path: str, kind: str = "") -> Any:
+    """The TOML, JSON or (for .yaml and .yml) YAML document at `path`; InputError names file, line and column.
+
+    `kind` (toml, json, yaml) says what it is, whatever its name.
+    """
     data = read_bytes(path)
     shown = shown_path(path)
     try:
-        if path.endswith(_YAML_SUFFIXES):
+        if kind == "yaml" or (not kind and path.endswith(_YAML_SUFFIXES)):
             documents = _yaml(data, shown)
             if len(documents) > 1:
                 raise Malformed(f"it holds {len(documents)} documents, not one")
             return documents[0] if documents else None
-        if path.endswith(".json") or (path == STDIN and data.lstrip()[:1] == b"{"):
+        if kind == "json" or (not kind and (path.endswith(".json") or (path == STDIN and data.lstrip()[:1] == b"{"))):
             return _json(data)
         from mgov.formats import toml
 

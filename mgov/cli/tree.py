@@ -49,6 +49,16 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("limit set", "mgov.cli.limit:set_", TRAFFIC, "Limit how often a service may be called"),
     ("limit take", "mgov.cli.limit:take", TRAFFIC, "Take from a limit, wait for it, run a command when it passes"),
     ("limit reset", "mgov.cli.limit:reset", TRAFFIC, "Give a key its full burst back"),
+    ("config", "", CONFIGURATION, "Keep the values of services, in versions"),
+    ("config set", "mgov.cli.config:set_", CONFIGURATION, "Set keys of a configuration, all in one version"),
+    ("config unset", "mgov.cli.config:unset", CONFIGURATION, "Take keys of a configuration away"),
+    ("config get", "mgov.cli.config:get", CONFIGURATION, "Print the values that a service reads"),
+    ("config show", "mgov.cli.config:show", CONFIGURATION, "Show one version: who, when, why, and its values"),
+    ("config history", "mgov.cli.config_versions:history", CONFIGURATION, "List the versions of a configuration"),
+    ("config diff", "mgov.cli.config_versions:diff", CONFIGURATION, "Compare versions, environments and files"),
+    ("config rollback", "mgov.cli.config_versions:rollback", CONFIGURATION, "Bring back an older version as a new one"),
+    ("config promote", "mgov.cli.config_versions:promote", CONFIGURATION, "Make one environment read as another does"),
+    ("config gc", "mgov.cli.config_versions:gc", CONFIGURATION, "Remove old versions"),
     ("init", "mgov.cli.init:init", STORE, "Make a store"),
     ("demo", "mgov.cli.demo:demo", STORE, "Show the main job on two real servers"),
     ("store", "", STORE, "Ask about the store, verify and mend it"),
@@ -66,7 +76,8 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 # verbs that skip typer when their whole command line is known: verb -> module:function(argv, out) -> status or None
-HOT: dict[str, str] = {"discover": "mgov.cli.hot:discover", "heartbeat": "mgov.cli.hot:heartbeat"}
+HOT: dict[str, str] = {"discover": "mgov.cli.hot:discover", "heartbeat": "mgov.cli.hot:heartbeat",
+                       "config": "mgov.cli.hot:config_get"}
 
 # key, flags, metavar ('' is a switch), variable, help; understood before and after every command
 GLOBALS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (

@@ -10,6 +10,7 @@ from mgov.cli.options import Context, command
 from mgov.cli.output import Column, View
 from mgov.cli.rows import age_shown, time_of
 from mgov.errors import NO, OK, UsageError
+from mgov.model.trust import COMMAND_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,12 +55,12 @@ def trust(
     if not new_count or dry_run:
         return view._replace(summary=f"{new_count} would be trusted" if new_count else _nothing(asked))
     session.out.write(session.out.render(view))
-    commands = "1 command" if new_count == 1 else f"{new_count} commands"
-    if not session.confirm(f"Let {platform.store.location} run {commands} on this machine, as you?"):
+    counted = _counted(asked, new_count)
+    if not session.confirm(f"Let {platform.store.location} {counted} on this machine, as you?"):
         session.out.note("nothing was trusted")
         return NO
     trusts.agree(one.act for one in asked)
-    session.out.note(f"{commands} trusted")
+    session.out.note(f"{counted.partition(' ')[2]} trusted")
     return OK
 
 
@@ -70,6 +71,12 @@ def _acts(asked: Sequence[Asked]) -> View:
         for one in asked
     ]
     return View(ACT_COLUMNS, rows, data)
+
+
+def _counted(asked: Sequence[Asked], count: int) -> str:
+    is_only_commands = all(one.act.kind == COMMAND_KIND for one in asked)
+    verb, noun = ("run", "command") if is_only_commands else ("do", "thing")
+    return f"{verb} {count} {noun}{'' if count == 1 else 's'}"
 
 
 def _nothing(asked: Sequence[Asked]) -> str:

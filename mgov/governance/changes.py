@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import Compacted, Conflict, NotFound, StoreDamaged
+from mgov.governance.current import values_around
 from mgov.governance.fleet import suggest_service
 from mgov.governance.leaving import forget_instances, forget_services
 from mgov.governance.outcomes import CHANGED, CREATED, REMOVED, Outcome
+from mgov.model.config import FAMILY as CONFIG
 from mgov.model.instance import from_value
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
@@ -120,6 +122,7 @@ class Changes:
         if not taken:
             whose = f" of {self._actor}" if mine else ""
             raise NotFound(f"there is no change{whose} to take back", hint="mgov history")
+        _refuse_versions(taken)
         parts = spans(changes, taken)
         documents = self._documents(parts)
         earlier = self._store.earlier()
@@ -166,6 +169,9 @@ class Changes:
         return changes[first:]
 
     def _difference(self, change: Change, later: Change | None, earlier: Earlier) -> Difference:
+        if change.key.startswith(f"{CONFIG}/"):
+            around = values_around(self._store, change.key)
+            return Difference(change, *around, is_kept=around[1] is not None)
         try:
             before = None if change.action == CREATE else _value(earlier.read(change.key, change.revision))
             if later is None or change.action == DELETE:
@@ -197,7 +203,7 @@ class Changes:
 
 def _matcher(key: str) -> Any:
     family, _, rest = key.partition("/")
-    if family in FAMILIES and rest:
+    if family in (*FAMILIES, CONFIG) and rest:
         return lambda known: known == key or known.startswith(f"{key}/")
     check_name(family)
     if rest:
@@ -206,9 +212,20 @@ def _matcher(key: str) -> Any:
     return lambda known: service_of(known) == family
 
 
+def _refuse_versions(taken: Iterable[Change]) -> None:
+    """Raise Conflict where a version of a configuration was made: it stays, and a newer one brings the old back."""
+    for change in taken:
+        if change.key.startswith(f"{CONFIG}/"):
+            _, service, environment, _ = change.key.split("/")
+            raise Conflict(
+                f"revision {change.revision} is of the configuration of {service} in {environment}: its versions stay",
+                hint=f"mgov config rollback {service} -e {environment}",
+            )
+
+
 def _named_in(key: str) -> str:
     family, _, rest = key.partition("/")
-    return rest.split("/")[0] if family in FAMILIES and rest else family
+    return rest.split("/")[0] if family in (*FAMILIES, CONFIG) and rest else family
 
 
 def _reversal(span: Span, document: Document | None, earlier: Earlier) -> Reversal:

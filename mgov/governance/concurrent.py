@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from mgov.governance.breakers import Breakers
 from mgov.governance.changes import Changes
+from mgov.governance.configs import Configs
 from mgov.governance.discovery import Discovery
 from mgov.governance.graphs import Graphs
 from mgov.governance.limits import Limits, Taken
@@ -162,6 +163,25 @@ class AsyncChanges(_InThread[Changes]):
     list = _in_thread(Changes.list)
 
 
+class AsyncConfigs(_InThread[Configs]):
+    """The values of each service in each environment; see `Configs`."""
+
+    get = _in_thread(Configs.get)
+    read = _in_thread(Configs.read)
+    environments = _in_thread(Configs.environments)
+    versions = _in_thread(Configs.versions)
+    history = _in_thread(Configs.history)
+    diff = _in_thread(Configs.diff)
+    resolve = _in_thread(Configs.resolve)
+    set = _in_thread(Configs.set)
+    unset = _in_thread(Configs.unset)
+    replace = _in_thread(Configs.replace)
+    rollback = _in_thread(Configs.rollback)
+    promote = _in_thread(Configs.promote)
+    publish = _in_thread(Configs.publish)
+    gc = _in_thread(Configs.gc)
+
+
 class AsyncMonitor(_InThread[Monitor]):
     """Is it well; see `Monitor`. `sweep` probes in the running event loop."""
 
@@ -184,5 +204,6 @@ class AsyncPlatform:
         self.graphs = AsyncGraphs(platform.graphs)
         self.changes = AsyncChanges(platform.changes)
         self.manifests = AsyncManifests(platform.manifests)
+        self.configs = AsyncConfigs(platform.configs)
         self.monitor = AsyncMonitor(platform.monitor)
         self.limits = AsyncLimits(platform.limits, platform.clock)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mgov.governance.breakers import Breakers
     from mgov.governance.changes import Changes
     from mgov.governance.concurrent import AsyncPlatform
+    from mgov.governance.configs import Configs
     from mgov.governance.discovery import Discovery
     from mgov.governance.graphs import Graphs
     from mgov.governance.limits import Limits
@@ -122,6 +123,20 @@ class Platform:
 
             self._monitor = Monitor(self.store, self.clock, untrusted_among=self._untrusted_among)
         return self._monitor
+
+    @property
+    def configs(self) -> "Configs":
+        """The values of each service in each environment."""
+        from mgov.governance.configs import Configs
+        from mgov.store.snapshot import Snapshots
+
+        return Configs(
+            self.store,
+            self.clock,
+            trusts=lambda: self.trusts,
+            environ=os.environ,
+            snapshots=Snapshots(self.store.location, os.environ),
+        )
 
     @property
     def trusts(self) -> "Trusts":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mgov.governance.current import current
 from mgov.governance.policies import policies_of
 from mgov.model.instance import from_value
 from mgov.model.record import NamedTuple
-from mgov.model.trust import VARIABLE, Act, Grant, acts_of, refusal, untrusted
+from mgov.model.secret import references
+from mgov.model.trust import VARIABLE, Act, Grant, acts_of, reference_act, refusal, untrusted
 from mgov.store.trust import TrustFile
 
 if TYPE_CHECKING:
@@ -35,9 +37,10 @@ class Trusts:
         self._file = file
 
     def asked(self) -> list[Asked]:
-        """Everything that the store asks for, by service and instance."""
+        """Everything that the store asks for: of checks by service and instance, then of configurations."""
         instances = self._instances()
         acts = acts_of(instances, policies_of(self._store, {instance.service for instance in instances}))
+        acts += self._reference_acts()
         refused = self._untrusted(acts)
         return [Asked(act, act not in refused) for act in acts]
 
@@ -52,7 +55,11 @@ class Trusts:
 
     def require(self, instances: Iterable[Instance], policies: Mapping[str, HealthPolicy]) -> None:
         """Raise Untrusted when the check of any of `instances`, under their services' `policies`, may not be done."""
-        refused = self._untrusted(acts_of(instances, policies))
+        self.require_acts(acts_of(instances, policies))
+
+    def require_acts(self, acts: Iterable[Act]) -> None:
+        """Raise Untrusted when any of `acts` may not be carried out."""
+        refused = self._untrusted(list(acts))
         if refused:
             raise refusal(sorted(refused))
 
@@ -82,3 +89,12 @@ class Trusts:
             _, service, instance_id = document.key.split("/")
             found.append(from_value(service, instance_id, document.value))
         return found
+
+    def _reference_acts(self) -> list[Act]:
+        """What the newest versions would have resolved, each with the base that it saw."""
+        acts = []
+        for where in sorted({key.rpartition("/")[0] for key in self._store.keys("config/")}):
+            _, service, environment = where.split("/")
+            values = current(self._store, service, environment).values
+            acts += [reference_act(f"{service}/{environment}", found) for _, found in references(values)]
+        return list(dict.fromkeys(acts))

@@ -7,6 +7,7 @@ path and a URL segment at once, and has no twin that differs only in case or scr
 from mgov.errors import InvalidName, UsageError
 
 MAX_NAME_CHARS = 63
+VERSION_DIGITS = 6
 _EDGE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _INNER = _EDGE | frozenset("._-")
 _HOST = _EDGE | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_")
@@ -23,6 +24,11 @@ def is_name(text: str) -> bool:
         and _INNER.issuperset(text)
         and ".." not in text
     )
+
+
+def is_version_number(text: str) -> bool:
+    """Whether `text` is the number of a version as keys and file names hold it: six digits, from 000001 on."""
+    return len(text) == VERSION_DIGITS and text.isascii() and text.isdigit() and text.strip("0") != ""
 
 
 def check_name(text: str, what: str = "service") -> str:

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING
 from mgov.errors import Untrusted
 from mgov.model.healthpolicy import reads_files
 from mgov.model.record import NamedTuple
+from mgov.model.secret import COMMAND, ENV, FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.instance import Instance
+    from mgov.model.secret import Reference
 
-COMMAND_KIND, FILE_KIND = "command", "file"
+COMMAND_KIND, FILE_KIND, VARIABLE_KIND = "command", "file", "variable"
+_REFERENCE_KINDS = {ENV: VARIABLE_KIND, FILE: FILE_KIND, COMMAND: COMMAND_KIND}
 VARIABLE = "MGOV_TRUST"
 
 
@@ -66,6 +69,11 @@ def needs_trust(instance: Instance, policy: HealthPolicy | None) -> bool:
     return bool(acts_of([instance], {instance.service: policy} if policy is not None else {}))
 
 
+def reference_act(subject: str, reference: Reference) -> Act:
+    """What resolving a reference in the configuration `subject` (service/environment) would carry out."""
+    return Act(subject, _REFERENCE_KINDS[reference.kind], reference.target.strip())
+
+
 def is_trusted(grants: Mapping[str, Grant], store_id: str, digest: str, variable: str) -> bool:
     """Whether the act with `digest` may be carried out for the store `store_id`.
 
@@ -91,7 +99,7 @@ def refusal(acts: Sequence[Act]) -> Untrusted:
     """The error that says that `acts` (at least one) are not trusted."""
     first = acts[0]
     others = f" and {len(acts) - 1} more" if len(acts) > 1 else ""
-    verb = "run" if first.kind == COMMAND_KIND else "read"
+    verb = {COMMAND_KIND: "run", VARIABLE_KIND: "read the variable"}.get(first.kind, "read")
     return Untrusted(
         f"{first.subject} asks to {verb} {first.content[:80]!r}{others}, and this store is not trusted to",
         hint="look at what it asks for, and agree, with: mgov trust",

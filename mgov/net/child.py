@@ -40,6 +40,28 @@ def run_forwarding(argv: Sequence[str], *, environ: Mapping[str, str]) -> int:
     return status
 
 
+def output_of(argv: Sequence[str], *, what: str, environ: Mapping[str, str], wait_s: float) -> str:
+    """What a command prints, without its last line break; its standard error is ours, its input is empty.
+
+    Raise RemoteError, which calls it `what`, where it cannot be run, does not end within `wait_s` seconds, ends with
+    anything but 0, or prints something that is not UTF-8 text.
+    """
+    try:
+        done = subprocess.run(argv, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              timeout=wait_s, check=False)
+        text = done.stdout.decode()
+    except subprocess.TimeoutExpired:
+        raise RemoteError(f"{what} did not end within {wait_s:g}s") from None
+    except UnicodeDecodeError:
+        raise RemoteError(f"{what} printed something that is not text") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        raise RemoteError(f"{what} cannot be run: {reason.lower()}") from error
+    if done.returncode:
+        raise RemoteError(f"{what} ended with {done.returncode}")
+    return text.removesuffix("\n")
+
+
 @contextmanager
 def serving(argv: Sequence[str], *, folder: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a server for the time of the block: (its process, the first line it prints). It is ended on the way out.

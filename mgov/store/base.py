@@ -3,6 +3,7 @@
 A document is a mapping under a logical key, `family/name...`. The families and who owns them:
 
     service/<s>             what people own: a definition            intent: durable, logged in the change feed
+    config/<s>/<env>/<n>    a version of a configuration: written once  intent
     instance/<s>/<id>       what machines own: a registration        intent
     maintenance/<s>         a whole service out of service           intent
     policy                  what people agreed on            read only: a person writes it
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     Value = dict[str, Any]
 
 ABSENT = "absent"                               # expect this revision to create only
-INTENT_FAMILIES = frozenset({"service", "instance", "maintenance"})
+INTENT_FAMILIES = frozenset({"service", "config", "instance", "maintenance"})
 STATE_FAMILIES = frozenset(
     {"heartbeat", "health", "sweep", "pick", "recent", "rollup", "limit", "limit-keys", "breaker"}
 )
@@ -88,12 +89,19 @@ if TYPE_CHECKING:
 
         id: str
         location: str
+        actor: str
 
         def read(self, key: str) -> Document | None:
             """The document under `key`, or None. Takes no lock; sees the old or the new, never a mix."""
 
         def scan(self, prefix: str) -> Iterator[Document]:
             """Every document whose key starts with `prefix` (which ends in '/'), in the order of the keys."""
+
+        def keys(self, prefix: str) -> list[str]:
+            """The keys below `prefix` (which ends in '/') in their order, without reading a value."""
+
+        def newest(self, prefix: str) -> Document | None:
+            """The document of the last key below `prefix`, of an environment's versions; None where there is none."""
 
         def write(self, write: Write, *, operation: str, message: str = "") -> str:
             """Apply one write and return the key's revision; a value that is already there changes nothing."""

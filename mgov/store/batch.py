@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w  # noqa: F401  loaded here, before the lock is taken: everybody would wait for it
 
-from mgov.errors import UsageError
-from mgov.store import definitions, history
+from mgov.errors import Conflict, UsageError
+from mgov.formats import toml
+from mgov.store import definitions, history, versions
 from mgov.store.base import Change, check_expected, revision_order
 from mgov.store.codec import etag, pack, unpack
 from mgov.store.folder import read_file
@@ -45,7 +46,9 @@ class Batch:
         for place, wanted in by_place.items():
             before = self._read(place)
             try:
-                if place.is_toml:
+                if place.is_version:
+                    self._stage_version(place, wanted[0], before)
+                elif place.is_toml:
                     self._stage_definition(place, wanted[0], before)
                 else:
                     self._stage_entries(place, wanted, before)
@@ -83,6 +86,20 @@ class Batch:
         number = self._last + 1
         after = definitions.to_bytes(value, number, before, current.value if current is not None else None)
         self._change(place, before, after, [(write.key, "create" if current is None else "update")])
+
+    def _stage_version(self, place: Place, write: Write, before: bytes | None) -> None:
+        current = versions.parse(write.key, before) if before is not None else None
+        check_expected(write, current.revision if current is not None else None)
+        self._rise_to(revision_order(current.revision) if current is not None else 0)
+        if write.value == (current.value if current is not None else None):
+            self.revisions[write.key] = current.revision if current is not None else ""
+        elif write.value is None:
+            self._change(place, before, None, [(write.key, "delete")])
+        elif current is not None:
+            raise Conflict(f"{write.key} exists already, and a version is written once", hint="publish a new one")
+        else:
+            after = versions.to_bytes(write.key, toml.without_none(write.value), self._last + 1)
+            self._change(place, None, after, [(write.key, "create")])
 
     def _stage_entries(self, place: Place, writes: list[Write], before: bytes | None) -> None:
         entries = unpack(before, place.path) if before is not None else {}

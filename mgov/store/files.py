@@ -77,6 +77,10 @@ class FilesStore:
     def read(self, key: str) -> "Document | None":
         """The document under `key`, or None; raise StoreError when its file is damaged or cannot be read."""
         place = place_of(key)
+        if place.is_version:
+            from mgov.store import newest
+
+            return newest.read(self, key, place)
         data = self.read_place(place)
         if data is None:
             return None
@@ -108,6 +112,9 @@ class FilesStore:
 
             yield from index.scan(self)
             return
+        if family == "config":
+            yield from self._scan_versions(prefix)
+            return
         for place in self._places(family, names):
             try:
                 data = self.read_place(place)
@@ -120,6 +127,30 @@ class FilesStore:
             for key in sorted(entries):
                 if key.startswith(prefix):
                     yield to_document(key, entries[key])
+
+    def _scan_versions(self, prefix: str) -> "Iterator[Document]":
+        for key in self.keys(prefix):
+            try:
+                document = self.read(key)
+            except StoreError as error:
+                self.leave_out(place_of(key).path, error)
+                continue
+            if document is not None:
+                yield document
+
+    def keys(self, prefix: str) -> "list[str]":
+        """The keys below `prefix` in their order; of versions without reading a file."""
+        if prefix.partition("/")[0] != "config":
+            return [document.key for document in self.scan(prefix)]
+        from mgov.store import newest
+
+        return newest.keys(self, prefix)
+
+    def newest(self, prefix: str) -> "Document | None":
+        """The newest version below `config/SERVICE/ENVIRONMENT/`, at the same cost however many there are."""
+        from mgov.store import newest
+
+        return newest.newest(self, prefix)
 
     def leave_out(self, path: str, error: StoreError) -> None:
         """Note that a scan goes on without the file at `path`."""

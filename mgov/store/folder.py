@@ -19,7 +19,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 TEMP_SUFFIX = ".tmp"
 STAY_OPEN = ("services", "instances", "history/services", "history/instances")
-DURABLE_FOLDERS = ("services", "instances")     # an entry in these must outlive a power cut
+DURABLE_FOLDERS = ("services", "instances", "configs")      # an entry below these must outlive a power cut
 
 
 def open_folder(root: "Root", folder: str, *, create: bool = False) -> int:
@@ -52,7 +52,7 @@ def _descend(root: "Root", descriptor: int, parts: "list[str]", folder: str, *, 
             except FileNotFoundError:
                 if not create:
                     raise
-                _make_folder(root, part, descriptor, is_durable=folder in DURABLE_FOLDERS)
+                _make_folder(root, part, descriptor, is_durable=folder.partition("/")[0] in DURABLE_FOLDERS)
                 inner = os.open(part, _FOLDER, dir_fd=descriptor)
         finally:
             close(descriptor)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mgov.errors import StoreDamaged, StoreError
-from mgov.model.names import is_name
+from mgov.model.names import is_name, is_version_number
 from mgov.model.record import NamedTuple
-from mgov.store import definitions, history, policies
+from mgov.store import definitions, history, policies, versions
 from mgov.store.codec import unpack
 from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file
 from mgov.store.layout import (
@@ -49,7 +50,7 @@ class Finding(NamedTuple):
 def check(store: FilesStore) -> list[Finding]:
     """Everything that is wrong with the store's files, in the order of their paths; [] for a sound store."""
     root = store.root
-    files = [*_in_folder(root, SERVICES, ".toml"), *_in_machine_files(root)]
+    files = [*_in_folder(root, SERVICES, ".toml"), *_in_configurations(root), *_in_machine_files(root)]
     if problem := _problem(root, place_of(POLICY)):
         files.append(problem._replace(remedy="mend it: mgov keeps no copy of what people write"))
     return sorted([*files, *_in_history(root), *_in_log(root), *_lost(root)])
@@ -80,7 +81,11 @@ def _entries(root: Root, folder: str, suffix: str) -> Iterator[str | Finding]:
         elif name.startswith(".") and name.endswith(TEMP_SUFFIX):
             yield Finding(f"{folder}/{name}", "a writer that died left it behind", REPAIR)
         else:
-            yield Finding(f"{folder}/{name}", "it is no file of mgov's and is passed over", "remove it", is_note=True)
+            yield _foreign(f"{folder}/{name}")
+
+
+def _foreign(path: str) -> Finding:
+    return Finding(path, "it is no file of mgov's and is passed over", "remove it", is_note=True)
 
 
 def _problem(root: Root, place: Place) -> Finding | None:
@@ -88,7 +93,9 @@ def _problem(root: Root, place: Place) -> Finding | None:
         data = read_file(root, place.folder, place.name)
         if data is None:
             return None
-        if place.is_toml:
+        if place.is_version:
+            versions.parse(versions.key_of(place), data)
+        elif place.is_toml:
             definitions.read(root, place.name.removesuffix(".toml"), data)
         elif place == place_of(POLICY):
             policies.read(data, place.path)
@@ -109,6 +116,24 @@ def _in_folder(root: Root, folder: str, suffix: str) -> Iterator[Finding]:
             yield entry
         elif problem := _problem(root, Place(folder, entry)):
             yield problem
+
+
+def _in_configurations(root: Root) -> Iterator[Finding]:
+    for folder in versions.folders(root):
+        numbers: list[int] = []
+        for entry in _entries(root, folder, ".toml"):
+            if isinstance(entry, Finding):
+                yield entry
+            elif not is_version_number(entry.removesuffix(".toml")):
+                yield _foreign(f"{folder}/{entry}")
+            else:
+                numbers.append(int(entry.removesuffix(".toml")))
+                if problem := _problem(root, Place(folder, entry)):
+                    yield problem
+        for before, after in pairwise(numbers):
+            if after > before + 1:
+                gap = f"versions {before + 1} to {after - 1} are missing"
+                yield Finding(folder, gap, "bring them back, or leave it so", is_note=True)
 
 
 def _in_machine_files(root: Root) -> Iterator[Finding]:

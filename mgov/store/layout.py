@@ -1,6 +1,7 @@
 """Where a logical key lies in the files driver, and which lock guards it.
 
     service/<s>                       services/<s>.toml            lock/intent
+    config/<s>/<env>/<n>              configs/<s>/<env>/<n>.toml   lock/intent; <n> has six digits
     instance/<s>/<id> maintenance/<s> instances/<s>.json           lock/intent
     policy                            policy.toml                  none: people write it, mgov reads it
     health/<s> sweep                  state/health/<s>.json ...    lock/health
@@ -16,15 +17,15 @@ Every part of a key is checked to be a name before it becomes a path.
 from zlib import crc32
 
 from mgov.errors import InternalError, InvalidName
-from mgov.model.names import check_name
+from mgov.model.names import check_name, is_version_number
 from mgov.model.record import NamedTuple
 
 LOCK_BUCKETS = 64
 SERVICE_STATE = ("health", "pick", "recent", "rollup", "limit", "breaker")    # one document per service
 NESTED_STATE = ("heartbeat", "limit-keys")      # a folder of documents per service
 POLICY = "policy"
-SERVICES, INSTANCES, HISTORY, LOCKS, QUARANTINE, CACHE = (
-    "services", "instances", "history", "lock", "quarantine", "cache",
+SERVICES, INSTANCES, CONFIGS, HISTORY, LOCKS, QUARANTINE, CACHE = (
+    "services", "instances", "configs", "history", "lock", "quarantine", "cache",
 )  # fmt: skip
 STATE = "state"
 INTENT_LOCK, HEALTH_LOCK = "intent", "health"
@@ -47,6 +48,11 @@ class Place(NamedTuple):
         return self.folder == SERVICES
 
     @property
+    def is_version(self) -> bool:
+        """Whether it is a version of a configuration: written once, and without a history of its own."""
+        return self.folder.startswith(f"{CONFIGS}/")
+
+    @property
     def history(self) -> str:
         """The folder of its last good copies."""
         return f"{HISTORY}/{self.folder}/{self.name.rpartition('.')[0]}"
@@ -59,6 +65,8 @@ def place_of(key: str) -> Place:
         check_name(name, "key")
     if family == "service" and len(names) == 1:
         return Place(SERVICES, f"{names[0]}.toml")
+    if family == "config" and len(names) == 3 and is_version_number(names[2]):
+        return Place(f"{CONFIGS}/{names[0]}/{names[1]}", f"{names[2]}.toml")
     if (family == "instance" and len(names) == 2) or (family == "maintenance" and len(names) == 1):
         return Place(INSTANCES, f"{names[0]}.json")
     if family in NESTED_STATE and len(names) == 2:
@@ -69,7 +77,7 @@ def place_of(key: str) -> Place:
         return Place("", "policy.toml")
     if key == "sweep":
         return Place(STATE, "sweep.json")
-    if family in ("service", "instance", "maintenance", *NESTED_STATE, *SERVICE_STATE):
+    if family in ("service", "config", "instance", "maintenance", *NESTED_STATE, *SERVICE_STATE):
         raise InvalidName(f"{key[:80]!r} is not a key: a name cannot hold '/'")
     raise InternalError(f"{key[:80]!r} is not a key of this store")
 

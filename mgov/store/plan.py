@@ -51,6 +51,11 @@ class FileChange(NamedTuple):
         return self.after_etag or etag(self.after)
 
     @property
+    def has_copies(self) -> bool:
+        """Whether copies of it are kept in the history; a version is written once and is its own history."""
+        return not self.place.is_version
+
+    @property
     def is_rewrite(self) -> bool:
         """Whether the file itself changes; a hand edit that is taken in only gets its copy and its log line."""
         return self.old != self.new
@@ -100,13 +105,14 @@ class Plan(NamedTuple):
 def prepare(root: Root, plan: Plan) -> None:
     """Keep the old copies, write the new ones and every temp file, flushed; nothing that a reader sees changes."""
     for change in plan.files:
-        if change.before is None or not change.is_before_good:
+        if change.before is None or not change.is_before_good or not change.has_copies:
             continue
         newest = history.newest(root, change.place)
         if newest is None or newest.etag != change.old:
             history.keep(root, change.place, change.revision - (1 if change.is_rewrite else 0), change.before)
     for change in plan.rewrites:
-        history.stage(root, change.place, change.after)
+        if change.has_copies:
+            history.stage(root, change.place, change.after)
     parents = {folder: open_folder(root, folder, create=True) for folder in _folders(plan.rewrites)}
 
     def write(change: FileChange) -> None:
@@ -161,7 +167,8 @@ def settle(root: Root, plan: Plan) -> None:
         finally:
             close(parent)
     for change in plan.rewrites:
-        history.publish(root, change.place, change.revision, change.new)
+        if change.has_copies:
+            history.publish(root, change.place, change.revision, change.new)
 
 
 def _folders(changes: Iterable[FileChange]) -> list[str]:
@@ -202,7 +209,8 @@ def _undo(root: Root, change: FileChange) -> bool:
         return change.old == history.GONE
     try:
         drop_temp(parent, name)
-        history.forget(root, change.place, change.revision, change.new)
+        if change.has_copies:
+            history.forget(root, change.place, change.revision, change.new)
         if change.is_rewrite and etag(read_at(parent, name)) == change.new:
             return _bring_back(root, parent, change)
         return True
@@ -216,7 +224,7 @@ def _bring_back(root: Root, parent: int, change: FileChange) -> bool:
     if change.old == history.GONE:
         os.unlink(change.place.name, dir_fd=parent)
     else:
-        before = change.before if change.before is not None else _old_copy(root, change)
+        before = change.before if change.before is not None or not change.has_copies else _old_copy(root, change)
         if before is None:
             return False
         write_temp(root, parent, change.place.name, before, is_durable=True)

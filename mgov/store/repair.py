@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mgov.errors import StoreDamaged, StoreError
 from mgov.model.names import check_name
-from mgov.store import definitions, history
+from mgov.store import definitions, history, versions
 from mgov.store.acceptance import accept
 from mgov.store.base import Change
 from mgov.store.codec import end_toml, etag, read_end, strip_end, unpack
@@ -66,9 +66,10 @@ class _Repair:
         for folder, suffix in ((SERVICES, ".toml"), (INSTANCES, ".json")):
             for name in vanished(self._root, folder)[0]:
                 self._bring_back(Place(folder, name + suffix), "the file had vanished")
+        self._mend_versions()
         self._mend_state()
         self._drop_bad_copies()
-        for folder in ("", SERVICES, INSTANCES, STATE, *state_folders(self._root)):
+        for folder in ("", SERVICES, INSTANCES, STATE, *state_folders(self._root), *versions.folders(self._root)):
             self._drop_temps(folder)
         return self._actions
 
@@ -131,6 +132,22 @@ class _Repair:
         change = FileChange(place, self._last, before, data, is_before_good=False)
         flush_log(self._store, carry_out(self._store, self._lock, Plan([change], lines), last))
         self._did(place.path, f"{why}; the copy of revision {good[0].revision} was put back")
+
+    def _mend_versions(self) -> None:
+        for place in versions.places(self._root):
+            problem = _damage(self._root, place)
+            if not problem:
+                continue
+            data = _bytes_of(self._root, place)
+            if data is None:
+                self._did(place.path, f"moved to {set_aside(self._root, place)} ({problem})")
+                continue
+            aside = self._copy_aside(place.path.replace("/", "_"), data)
+            last = self._last
+            plan, done = versions.mended(self._root, place, data, last, self._store.actor, self._store.clock.now())
+            self._last = plan.last_revision
+            flush_log(self._store, carry_out(self._store, self._lock, plan, last))
+            self._did(place.path, f"copied to {aside} ({problem}); {done}")
 
     def _mend_log(self) -> None:
         for name in Log(self._root).files():
@@ -213,7 +230,9 @@ def _damage(root: Root, place: Place) -> str:
         data = read_file(root, place.folder, place.name)
         if data is None:
             return ""
-        if place.is_toml:
+        if place.is_version:
+            versions.parse(versions.key_of(place), data)
+        elif place.is_toml:
             name = place.name.removesuffix(".toml")
             check_name(name)
             definitions.read(root, name, data)

@@ -34,6 +34,8 @@ COMMANDS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (HOT, ("discover", "orders", "-o", "url")),
     (HOT, ("heartbeat", "worker", "worker-1")),
     (HOT, ("heartbeat", "worker")),
+    (HOT, ("config", "get", "orders", "db.port")),
+    (HOT, ("config", "get", "orders", "db.port", "-e", "prod")),
     (PLAIN, ("version",)),
     (PLAIN, ("services",)),
     (PLAIN, ("instances",)),
@@ -48,6 +50,9 @@ COMMANDS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (PLAIN, ("import", "compose", "compose.json")),
     (PLAIN, ("import", "compose", "compose.yml")),          # PyYAML alone is 0.7 of bare Python
     (PLAIN, ("store", "info")),
+    (PLAIN, ("config", "get", "orders")),
+    (PLAIN, ("config", "set", "orders", "db.port=5432")),
+    (PLAIN, ("config", "history", "orders")),
     (HELP, ("--help",)),
     (HELP, ("register", "--help")),
     (HELP, ("health", "--help")),
@@ -81,6 +86,9 @@ def prepare(mgov: Path, folder: Path, environ: dict[str, str], port: int) -> Non
         ("register", "payments", f"http://127.0.0.1:{port}", "--health", "tcp"),
         ("register", "worker", "--id", "worker-1", "--ttl", "1h"),
         ("heartbeat", "worker"),
+        ("config", "set", "orders", "-e", "base", "log.level=info"),
+        ("config", "set", "orders", "db.port=5432"),
+        ("config", "set", "orders", "db.port=5433", "-e", "prod"),
     ):
         subprocess.run([mgov, *words], check=True, env=environ, cwd=folder, stdout=subprocess.DEVNULL)
     services = {f"service-{i}": {"image": f"shop/service-{i}:1.{i}", "restart": "always", "ports": [f"{20000 + i}:80"]}

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes import FakeClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,13 +19,14 @@ FORBIDDEN = ("typer", "re", "typing", "json", "enum", "tomllib", "dataclasses", 
 
 words = st.sampled_from(
     ["orders", "dead", "worker", "two", "beaten", "empty", "nobody", "ordrs", "broken", "Orders", "", "w1", "x", "a/b",
-     "-", "--"]
+     "-", "--", "get", "set", "key", "text", "secret", "table", "list", "truth", "half", "away", '"key"', "orders.x"]
 )  # fmt: skip
 OPTIONS = [
     ("-o", "url"), ("-o", "hostport"), ("-o", "json"), ("-o", "env"), ("-o", "bad"), ("--output", "url"),
     ("--output=url",), ("-ourl",), ("-o",), ("-q",), ("--quiet",), ("-qo", "url"), ("-S", "{store}"),
     ("--store", "{store}"), ("--store={store}",), ("-S", "{store}/nothing"), ("-S", "nothing"), ("-S", ""), ("-S",),
     ("--no-check",), ("--nonsense",), ("-v",), ("--yes",), ("--status", "fine"), ("-h",), ("--help",),
+    ("-e", "default"), ("--env", "prod"), ("-e", "nowhere"), ("-e", ""), ("-e",), ("--env=prod",), ("--reveal",),
     ("--columns", "id"), ("--deadline", "soon"), ("--color", "never"), ("--output", "-q"), ("-S", "-q"),
 ]  # fmt: skip
 options = st.sampled_from(OPTIONS)
@@ -41,13 +43,15 @@ def _argv(verb, groups):
 
 # lines that are nearly those of the lane: its words and options in any order, and one thing more or none
 near = st.tuples(
-    st.sampled_from([("discover", [("-o", "url")]), ("heartbeat", [])]),
-    st.sampled_from(["orders", "worker", "beaten", "dead", "two", "nobody"]).map(lambda word: (word,)) | st.just(()),
+    st.sampled_from([("discover", [("-o", "url")]), ("heartbeat", []), ("config", [("get",), ("orders",)])]),
+    st.sampled_from(
+        ["orders", "worker", "beaten", "dead", "two", "nobody", "key", "text", "secret", "table"]
+    ).map(lambda word: (word,)) | st.just(()),
     st.none() | options | words.map(lambda word: (word,)),
 ).flatmap(lambda p: st.permutations([*p[0][1], p[1], p[2] or ()]).map(lambda groups: _argv(p[0][0], groups)))
 wild = st.tuples(
     st.lists(options, max_size=1),
-    st.sampled_from(["discover", "heartbeat"]),
+    st.sampled_from(["discover", "heartbeat", "config"]),
     st.lists(options | words.map(lambda word: (word,)), max_size=4),
 ).map(lambda p: [arg for group in p[0] for arg in group] + _argv(p[1], p[2]))
 lines = near | near | near | wild
@@ -72,6 +76,17 @@ def store(tmp_path_factory):
         ):
             register(name, url, fields=Registration(**fields))
         platform.registry.heartbeat("beaten")
+        values = {"key": 1, "text": "a\n订单\x1b", "secret": "s", "table.x": 1, "list": [1], "truth": True, "half": 0.5}
+        platform.configs.set("orders", values, plain=True)
+        platform.configs.set("orders", {"key": 2}, environment="base")
+        platform.configs.set("orders", {"x": 1}, environment="prod")
+        platform.configs.set("broken", {"key": 1})
+    settled = Path(path, "configs", "orders", "prod", "000001.toml").stat().st_ctime + 1
+    with Platform.open(path, clock=FakeClock(settled)) as platform:     # what was read once is quick from then on
+        for environment in ("default", "prod"):
+            platform.configs.read("orders", environment=environment)
+    version = Path(path, "configs", "broken", "default", "000001.toml")
+    version.write_bytes(version.read_bytes().replace(b"key = 1", b"key = 2"))
     file = Path(path, "instances", "broken.json")
     file.write_bytes(file.read_bytes().replace(b"8083", b"8084"))
     return path
@@ -99,7 +114,8 @@ def test_both_lanes_give_the_same_output_errors_and_status(run, store, line, env
     assert hot == full
 
 
-@pytest.mark.parametrize("line", [["discover", "orders", "-o", "url"], ["heartbeat", "worker"]], ids=" ".join)
+@pytest.mark.parametrize("line", [["discover", "orders", "-o", "url"], ["heartbeat", "worker"],
+                                  ["config", "get", "orders", "key"]], ids=" ".join)  # fmt: skip
 @pytest.mark.parametrize("option", OPTIONS, ids=" ".join)
 def test_both_lanes_agree_on_each_option_before_and_after_the_words(run, store, line, option):
     told = [arg.replace("{store}", store) for arg in option]
@@ -110,8 +126,8 @@ def test_both_lanes_agree_on_each_option_before_and_after_the_words(run, store, 
 
 @pytest.mark.parametrize("variable", ["MGOV_OUTPUT", "MGOV_QUIET", "MGOV_DEADLINE", "MGOV_COLOR", "MGOV_YES"])
 @pytest.mark.parametrize("value", ["url", "json", "bad", "1", "10s"])
-@pytest.mark.parametrize("line", [["discover", "dead"], ["discover", "orders", "-o", "url"], ["heartbeat", "worker"]],
-                         ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize("line", [["discover", "dead"], ["discover", "orders", "-o", "url"], ["heartbeat", "worker"],
+                                  ["config", "get", "orders", "text"]], ids=" ".join)  # fmt: skip
 def test_both_lanes_agree_on_each_variable(run, store, line, variable, value):
     hot, full = both(run, line, {"MGOV_STORE": store, variable: value})
     assert hot == full
@@ -131,6 +147,11 @@ def test_both_lanes_agree_on_each_variable(run, store, line, variable, value):
         (["heartbeat", "two"], 2, ""),
         (["heartbeat", "orders", "127.0.0.1-8080"], 2, ""),
         (["heartbeat", "nobody"], 3, ""),
+        (["config", "get", "orders", "key"], 0, "1\n"),
+        (["config", "get", "orders", "text", "-q"], 0, "a\n订单\x1b\n"),
+        (["config", "get", "orders", "truth"], 0, "true\n"),
+        (["config", "get", "-e", "prod", "orders", "x"], 0, "1\n"),
+        (["config", "get", "orders", "key", "--env", "prod"], 0, "2\n"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -141,7 +162,8 @@ def test_the_hot_lane_takes_the_lines_it_is_made_for(run, store, argv, code, out
 
 
 @pytest.mark.parametrize("argv", [["discover", "orders", "-o", "url"], ["discover", "beaten", "-o", "url"],
-                                  ["heartbeat", "worker"]], ids=" ".join)  # fmt: skip
+                                  ["heartbeat", "worker"], ["config", "get", "orders", "key"],
+                                  ["config", "get", "orders", "key", "-e", "prod"]], ids=" ".join)  # fmt: skip
 def test_the_hot_lane_imports_nothing_heavy(store, argv):
     code = (
         "import sys; sys.argv[1:] = {!r}; from mgov.cli.main import main; status = main();"

@@ -13,6 +13,7 @@ from storekit import make, open_files, put
 
 from mgov.clock import SystemClock
 from mgov.errors import Conflict, InvalidName, UsageError
+from mgov.model.setting import checksum
 from mgov.store.base import ABSENT, Write, revision_order, update, value_of
 
 
@@ -23,7 +24,14 @@ def _files(tmp_path: Path, clock: FakeClock) -> Callable[..., Any]:
 
 DRIVERS = {"files": _files}
 INTENT = "service/orders"
+CONFIG = "config/orders/prod/000001"
 STATE = "health/orders"
+
+
+def version(number: int, **values: Any) -> dict[str, Any]:
+    """A version of a configuration as it is stored."""
+    head = {"number": number, "author": "tester", "at": "2027-01-15T08:00:00.000Z", "operation": "set"}
+    return {"version": {**head, "checksum": checksum(values)}, "values": values}
 
 
 @pytest.fixture
@@ -292,3 +300,67 @@ def test_what_a_key_held_before_each_change_can_be_read(store: Any) -> None:
         for document in [earlier.read(change.key, change.revision)]
     ]
     assert held == [{"n": 1}, {"n": 1}, {"name": "orders"}, {"n": 2}, None]
+
+
+def test_a_version_of_a_configuration_is_read_back_and_is_logged(store: Any, handles: Any) -> None:
+    value = version(1, db={"host": "h", "port": 5432, "on": True}, text="订单 \r\n", items=[1, 2.5, {"a": "b"}])
+    revision = store.write(Write(CONFIG, value, ABSENT), operation="config set", message="why")
+    document = handles().read(CONFIG)
+    assert (document.key, document.value, document.revision, document.is_held) == (CONFIG, value, revision, False)
+    assert [(c.key, c.action, c.operation, c.message) for c in store.changes()] == [
+        (CONFIG, "create", "config set", "why")
+    ]
+
+
+def test_a_version_is_made_once_and_never_changed(store: Any, handles: Any) -> None:
+    first = store.write(Write(CONFIG, version(1, a=1), ABSENT), operation="test")
+    for expect in (ABSENT, None, first):
+        with pytest.raises(Conflict, match="exists already"):
+            handles().write(Write(CONFIG, version(1, a=2), expect), operation="test")
+    assert store.write(Write(CONFIG, version(1, a=1)), operation="test") == first
+    assert len(list(store.changes())) == 1
+
+
+def test_a_version_can_be_removed_and_its_number_comes_back_with_a_higher_revision(store: Any) -> None:
+    first = store.write(Write(CONFIG, version(1, a=1)), operation="test")
+    assert store.write(Write(CONFIG, None, first), operation="test") == ""
+    assert store.read(CONFIG) is None
+    assert revision_order(store.write(Write(CONFIG, version(1, a=1)), operation="test")) > revision_order(first)
+
+
+def test_the_newest_version_and_the_keys_are_those_of_the_environment(store: Any, handles: Any) -> None:
+    assert store.newest("config/orders/prod/") is None
+    keys = [f"config/{where}/{n:06d}" for where in ("a/prod", "orders/base", "orders/prod") for n in (1, 2, 10)]
+    for key in reversed(keys):
+        store.write(Write(key, version(int(key[-6:]), n=key)), operation="test")
+    assert store.keys("config/") == keys
+    assert store.keys("config/orders/") == keys[3:]
+    assert store.keys("config/orders/prod/") == keys[6:]
+    assert store.keys("config/nobody/") == []
+    assert store.newest("config/orders/prod/").key == keys[-1]
+    assert [document.key for document in store.scan("config/orders/")] == keys[3:]
+    handles().write(Write(keys[-1], None), operation="test")
+    assert store.newest("config/orders/prod/").key == keys[-2]
+    put(store, INTENT, name="orders")
+    assert store.keys("service/") == [INTENT]
+
+
+@pytest.mark.parametrize("key", ["config/orders/prod/1", "config/orders/prod/000000", "config/orders/prod/00000x",
+                                 "config/orders/prod/0000001", "config/orders/prod", "config/Orders/prod/000001",
+                                 "config/orders/../000001", "config/orders/prod/000001/x"])
+def test_a_key_that_names_no_version_is_refused(store: Any, key: str) -> None:
+    with pytest.raises(InvalidName):
+        store.read(key)
+    with pytest.raises(InvalidName):
+        store.write(Write(key, version(1)), operation="test")
+
+
+@pytest.mark.parametrize(
+    "value", [version(2), {"version": {}, "values": {}}, {"values": {}}, {}, {**version(1), "values": {"a": 1}},
+              version(1, a=None), version(1, a=2**64)]
+)  # fmt: skip
+def test_what_is_no_version_is_refused_and_changes_nothing(store: Any, value: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        store.write(Write(CONFIG, value), operation="test")
+    assert store.read(CONFIG) is None
+    assert list(store.changes()) == []

@@ -1,0 +1,133 @@
+"""Publishing: the one way in which a new version of a configuration comes to be.
+
+What is wanted is worked out of the newest version, and written under the next number on the condition that nobody
+made that number meanwhile; who lost the race begins again from what the other made. No change makes no version.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mgov.errors import Conflict, UsageError
+from mgov.governance.current import base_version, find, newest_base
+from mgov.model.config import BASE, MAX_NUMBER, NO_VERSION, Version, folder_key, merge, to_value, version_key
+from mgov.model.record import NamedTuple
+from mgov.model.setting import Difference, check_values, checksum, differences, is_same, refuse_secrets
+from mgov.model.units import format_time
+from mgov.store.base import ABSENT, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mgov.clock import Clock
+    from mgov.model.config import Configuration, Values
+    from mgov.store.base import Store
+
+ATTEMPTS = 2000                                 # each lost race is somebody else's success: this ends, and soon
+
+
+class Terms(NamedTuple):
+    """How to publish. `expect_version` is the number that must be the newest, 0 for none at all; `base` is the base
+    version to lie over [the newest]; `must_rebase` makes a version where nothing but the base has changed;
+    `is_plain` lets plain secrets in.
+    """
+
+    operation: str
+    message: str = ""
+    expect_version: int | None = None
+    base: int | None = None
+    must_rebase: bool = False
+    is_plain: bool = False
+    dry_run: bool = False
+
+
+class Published(NamedTuple):
+    """What became of it: the newest version before and now (0: none; in a dry run the one that would be), and what a
+    service reads differently. `newer_base` is the base that the unchanged version has not seen, or 0.
+    """
+
+    service: str
+    environment: str
+    before: int
+    after: int
+    differences: tuple[Difference, ...] = ()
+    newer_base: int = NO_VERSION
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether no version was made."""
+        return self.before == self.after
+
+
+def publish(
+    store: Store,
+    clock: Clock,
+    service: str,
+    environment: str,
+    change: Callable[[Values], Values],
+    terms: Terms,
+) -> Published:
+    """Make the version whose own values are `change` of the newest one's ({} where there is none).
+
+    Raise Conflict where the newest is not as expected, UsageError for values that cannot be kept.
+    """
+    folder_key(service, environment)
+    for _ in range(ATTEMPTS):
+        head = find(store, service, environment)
+        _check_expected(service, environment, head, terms)
+        own = head.version.values if head is not None else {}
+        wanted = check_values(change(own))
+        refuse_secrets(own, wanted, is_plain=terms.is_plain)
+        below = _below(store, service, environment, terms)
+        result = _compared(service, environment, head, wanted, below, terms)
+        if result.is_unchanged or terms.dry_run:
+            return result
+        version = Version(
+            result.after, store.actor, format_time(clock.now()), terms.message, terms.operation, checksum(wanted),
+            below.number if below is not None else NO_VERSION, wanted,
+        )
+        key = version_key(service, environment, version.number)
+        try:
+            store.write(Write(key, to_value(version), ABSENT), operation=f"config {terms.operation}",
+                        message=terms.message)
+        except Conflict:
+            continue
+        return result
+    raise Conflict(f"{service} {environment} changed {ATTEMPTS} times while it was being changed", hint="try again")
+
+
+def _check_expected(service: str, environment: str, head: Configuration | None, terms: Terms) -> None:
+    number = head.version.number if head is not None else NO_VERSION
+    if terms.expect_version is None or terms.expect_version == number:
+        return
+    if terms.expect_version == NO_VERSION:
+        raise Conflict(f"{service} has a configuration in {environment} already, version {number}",
+                       hint="leave out --create-only")
+    raise Conflict(
+        f"{service} is at version {number} in {environment}, not {terms.expect_version}: somebody changed it",
+        hint=f"mgov config diff {service} -e {environment} {terms.expect_version}" if number else "publish it again",
+    )
+
+
+def _below(store: Store, service: str, environment: str, terms: Terms) -> Version | None:
+    if environment == BASE:
+        return None
+    if terms.base is None:
+        return newest_base(store, service)
+    return base_version(store, service, terms.base) if terms.base else None
+
+
+def _compared(
+    service: str, environment: str, head: Configuration | None, wanted: Values, below: Version | None, terms: Terms
+) -> Published:
+    number = head.version.number if head is not None else NO_VERSION
+    base = below.number if below is not None else NO_VERSION
+    if head is not None and is_same(head.version.values, wanted):
+        has_moved = base != head.version.base
+        if not (has_moved and terms.must_rebase):
+            return Published(service, environment, number, number, newer_base=base if has_moved else NO_VERSION)
+    if number >= MAX_NUMBER:
+        raise UsageError(f"{service} has {number} versions in {environment}, and numbers have six digits")
+    before = head.values if head is not None else {}
+    after = merge(below.values, wanted) if below is not None else wanted
+    return Published(service, environment, number, number + 1, tuple(differences(before, after)))
