@@ -4,7 +4,7 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats health probe limit config init demo store history undo trust accept completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats health probe call limit config init demo store history undo trust accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -129,6 +129,11 @@ _mgov_shape() {
     'probe')
         options='--expect --timeout --insecure --cacert --cert --key -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--expect= --timeout= --cacert=@files --cert=@files --key=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'call')
+        options='--method -X --header -H --data -d --query --as --timeout --retry --idempotent --no-breaker --no-limit --prefer-zone --fallback --stale-if-error --fail-on --max-body --include -i --curl --dry-run --insecure --cacert --cert --key -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--method= -X= --header= -H= --data= -d= --query= --as= --timeout= --retry= --prefer-zone= --fallback=@files --stale-if-error= --fail-on= --max-body= --cacert=@files --cert=@files --key=@files -S=@files --store=@files -o=text,json --output=text,json --color=auto,always,never --deadline='
         kinds='@services'
         ;;
     'limit')

@@ -95,6 +95,7 @@ def normal(text):
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
     text = re.sub(r"\b\d+s ago", "AGE", text)
     text = re.sub(r"(  no  \d+  |\bfree in |--wait )[\dhms.]+$", r"\1WAIT", text, flags=re.MULTILINE)
+    text = re.sub(r"(from \S+ in )[\d.]+ ms", r"\1LATENCY", text)
     text = re.sub(r"\d+ % up in 24h, p95 [\d.]+ ?m?s", "PAST", text)
     text = re.sub(r"(healthy|unhealthy)  [\d.]+  ", r"\1  LATENCY  ", text)
     return re.sub(r'("latency_ms": )[\d.]+', r"\1LATENCY", text)
@@ -108,7 +109,8 @@ def start_server(tmp_path):
         def start():
             process = stack.enter_context(subprocess.Popen(
                 [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0"],
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                cwd=tmp_path / "shop",
             ))  # fmt: skip
             stack.callback(process.kill)
             return process, int(process.stdout.readline().split(" port ")[1].split()[0])

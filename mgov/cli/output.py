@@ -204,12 +204,18 @@ class Output:
 
     def write(self, text: str) -> None:
         """Write `text` to stdout and flush; raise PipeClosed when nobody reads, OutputError when it cannot go out."""
-        if not text:
-            return
+        if text:
+            self._put(lambda stdout: stdout.write(fit(text, self.encoding)))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write `data` to stdout as it is, and flush; raises as `write`."""
+        self._put(lambda stdout: stdout.buffer.write(data))
+
+    def _put(self, put: "Callable[[TextIO], object]") -> None:
         if self.stdout is None or self.stdout.closed:
             raise OutputError("the output could not be written: stdout is closed", hint=_MAY_BE_DONE)
         try:
-            self.stdout.write(fit(text, self.encoding))
+            put(self.stdout)
             self.stdout.flush()
         except BrokenPipeError:
             raise PipeClosed from None

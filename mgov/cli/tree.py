@@ -43,6 +43,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("stats", "mgov.cli.services:stats", FLEET, "Count services and instances, all and healthy"),
     ("health", "mgov.cli.health:health", HEALTH, "Probe instances or bare URLs and say which are well"),
     ("probe", "mgov.cli.probe:probe", HEALTH, "Explain one check: phases, expectations, certificate"),
+    ("call", "mgov.cli.call:call", TRAFFIC, "Send a request to a service, protected"),
     ("limit", "", TRAFFIC, "Keep calls below a rate that everyone on the store shares"),
     ("limit list", "mgov.cli.limit:list_", TRAFFIC, "List the limits and what is left of each"),
     ("limit show", "mgov.cli.limit:show", TRAFFIC, "Show one limit and its tightest keys"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from functools import wraps
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from mgov.governance.breakers import Breakers
@@ -23,6 +23,7 @@ from mgov.governance.registry import Registry
 
 if TYPE_CHECKING:
     from mgov.clock import Clock
+    from mgov.governance.async_calls import AsyncCalls
     from mgov.governance.checked import Checked
     from mgov.governance.monitor import OnChecked
     from mgov.governance.platform import Platform
@@ -198,6 +199,7 @@ class AsyncPlatform:
     """What `async with Platform.open(...)` gives."""
 
     def __init__(self, platform: Platform) -> None:
+        self._platform = platform
         self.registry = AsyncRegistry(platform.registry)
         self.discovery = AsyncDiscovery(platform.discovery)
         self.breakers = AsyncBreakers(platform.breakers)
@@ -207,3 +209,15 @@ class AsyncPlatform:
         self.configs = AsyncConfigs(platform.configs)
         self.monitor = AsyncMonitor(platform.monitor)
         self.limits = AsyncLimits(platform.limits, platform.clock)
+
+    async def close(self) -> None:
+        """Close the connections that were kept."""
+        if "calls" in self.__dict__:
+            await self.calls.close()
+
+    @cached_property
+    def calls(self) -> AsyncCalls:
+        """Requests to services, protected."""
+        from mgov.governance.async_calls import AsyncCalls
+
+        return AsyncCalls(self._platform.calls)

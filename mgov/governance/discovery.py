@@ -104,7 +104,7 @@ class Discovery:
             return matching
         found = usable(matching)
         if not found:
-            raise NoneHealthy(_why_none(name, members, matching), hint=f"mgov health {name}")
+            raise NoneHealthy(why_none(name, members, matching), hint=f"mgov health {name}")
         return found
 
     def pick(
@@ -211,7 +211,8 @@ class Discovery:
         return suggest_service(self._store, name)
 
 
-def _why_none(name: str, members: "Sequence[Member]", matching: "Sequence[Member]") -> str:
+def why_none(name: str, members: "Sequence[Member]", matching: "Sequence[Member]") -> str:
+    """Why none of the `members` of a service, of which `matching` pass the filter, may be used."""
     if not members:
         return f"{name} has no instances"
     if not matching:

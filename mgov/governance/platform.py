@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mgov.clock import Clock
     from mgov.governance.breakers import Breakers
+    from mgov.governance.calls import Calls
     from mgov.governance.changes import Changes
     from mgov.governance.concurrent import AsyncPlatform
     from mgov.governance.configs import Configs
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from mgov.governance.trusts import Trusts
     from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.instance import Instance
+    from mgov.net.probe import Trust
     from mgov.store.repair import Action, Finding
 
 
@@ -53,6 +55,8 @@ class Platform:
         self._manifests: Manifests | None = None
         self._limits: Limits | None = None
         self._breakers: Breakers | None = None
+        self._calls: Calls | None = None
+        self._twin: AsyncPlatform | None = None
 
     @classmethod
     def open(
@@ -189,6 +193,32 @@ class Platform:
 
         return Changes(self.store, self.store.actor)
 
+    @property
+    def calls(self) -> "Calls":
+        """Requests to services, protected."""
+        if self._calls is None:
+            from mgov.governance.calls import Calls
+            from mgov.governance.guards import Guards
+            from mgov.store.answers import Answers
+
+            self._calls = Calls(
+                lambda name: self.discovery.members(name, probe=False),
+                self.clock,
+                self._draw,
+                new_id=lambda: os.urandom(16).hex(),
+                environ=os.environ,
+                trust_of=self._trust_of,
+                breakers=Guards(self.breakers, self.clock),
+                limits=self.limits,
+                answers=Answers(self.store.root),
+            )
+        return self._calls
+
+    def _trust_of(self, service: str) -> "Trust | None":
+        from mgov.governance.policies import policies_of, trust_under
+
+        return trust_under(policies_of(self.store, [service]).get(service))
+
     def past(self, service: str) -> "dict[str, Past]":
         """What is known of the past of each instance of a service, by id."""
         from mgov.governance.observed import Observed
@@ -214,9 +244,14 @@ class Platform:
         return accept(self.store, names)
 
     def close(self) -> None:
-        """Let go of the store, once it knows what the local breakers saw; a closed platform is not used again."""
+        """Let go of the store, once it knows what the local breakers saw, and of kept connections.
+
+        A closed platform is not used again.
+        """
         if self._breakers is not None:
             self._breakers.flush()
+        if self._calls is not None:
+            self._calls.close()
 
     def __enter__(self) -> "Platform":
         return self
@@ -229,11 +264,14 @@ class Platform:
     async def __aenter__(self) -> "AsyncPlatform":
         from mgov.governance.concurrent import AsyncPlatform
 
-        return AsyncPlatform(self)
+        self._twin = AsyncPlatform(self)
+        return self._twin
 
     async def __aexit__(
         self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
     ) -> None:
+        if self._twin is not None:
+            await self._twin.close()
         self.close()
 
 

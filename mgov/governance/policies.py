@@ -34,8 +34,14 @@ def in_force(check: Check, policy: HealthPolicy | None, trust: Trust | None) -> 
     if policy is None:
         return check, trust
     from mgov.model.healthpolicy import under_policy
+
+    return under_policy(check, policy), trust if trust is not None else trust_under(policy)
+
+
+def trust_under(policy: HealthPolicy | None) -> Trust | None:
+    """The TLS options of a policy, None where it has none."""
+    if policy is None or not policy.has_tls:
+        return None
     from mgov.net.probe import Trust
 
-    if trust is None and policy.has_tls:
-        trust = Trust(policy.insecure, policy.ca_file, policy.cert_file, policy.key_file)
-    return under_policy(check, policy), trust
+    return Trust(policy.insecure, policy.ca_file, policy.cert_file, policy.key_file)

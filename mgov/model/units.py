@@ -1,4 +1,4 @@
-"""Durations as people write them, and times as scripts read them.
+"""Durations and sizes as people write them, and times as scripts read them.
 
 Inside mgov a duration is a float of seconds and a time a float of seconds since the Unix epoch, UTC.
 """
@@ -6,6 +6,7 @@ Inside mgov a duration is a float of seconds and a time a float of seconds since
 from mgov.errors import UsageError
 
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {"k": 2**10, "m": 2**20, "g": 2**30}
 MAX_DURATION_S = 366 * 86400.0
 MIN_INTERVAL_S = 0.1
 _TIMES = (-62135596800.0, 253402300799.0)       # the years 1 to 9999 in UTC, which is all that RFC 3339 can write
@@ -54,6 +55,24 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts)
+
+
+def parse_size(text: str) -> int:
+    """Bytes in `65536`, `64KiB`, `16MiB` or `1GiB`; k, M and G alone mean the same."""
+    words = text.strip().lower().removesuffix("ib").removesuffix("b")
+    factor = _SIZES.get(words[-1:], 1)
+    number = words[:-1] if factor > 1 else words
+    if not (number.isascii() and number.isdigit() and len(number) <= 15):
+        raise UsageError(f"{text[:40]!r} is not a size", hint="write it like 65536, 64KiB or 16MiB")
+    return int(number) * factor
+
+
+def format_size(size_bytes: int) -> str:
+    """The shortest text that `parse_size` reads back as that many bytes."""
+    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size_bytes and size_bytes % factor == 0:
+            return f"{size_bytes // factor}{unit}"
+    return str(size_bytes)
 
 
 def format_age(seconds: float) -> str:

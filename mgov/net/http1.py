@@ -1,4 +1,4 @@
-"""HTTP/1.1 as a prober speaks it: one GET, one answer, head and body within fixed bounds, nothing decoded."""
+"""HTTP/1.1 as mgov speaks it: one request, one answer, head and body within bounds, nothing decoded."""
 
 from __future__ import annotations
 
@@ -27,18 +27,29 @@ class Answer:
     """One HTTP answer as it comes in: feed it bytes until `is_done`, or call `end` when the peer stops.
 
     Interim answers (1xx) are passed over; all heads and trailers together may have 64 KiB. The body is counted, kept
-    only if `keep_body`, and cut at 64 KiB; `headers` holds the final head's, only if `keep_headers`. `feed` and `end`
-    raise ProbeFailed. llhttp refuses two Content-Lengths and other ambiguous framing (RFC 9112, 6.3).
+    only if `keep_body`, and cut at `max_body_bytes`, or where its framing alone takes as much again; `headers` holds
+    the final head's as they came, only if `keep_headers`. `is_head` says that the request was a HEAD, whose answer has
+    no body. `feed` and `end` raise ProbeFailed. llhttp refuses two Content-Lengths and other ambiguous framing (RFC
+    9112, 6.3). `keeps_connection` is set once it is done: whether another request may follow on the same connection.
     """
 
-    __slots__ = ("_declared", "_head_bytes", "_header_bytes", "_is_framed", "_is_head_done", "_keep_body",
-                 "_keep_headers", "_kept", "_parser", "_received", "body_bytes", "headers", "is_cut", "is_done",
-                 "location", "reason", "status_code")
+    __slots__ = ("_declared", "_head_bytes", "_header_bytes", "_is_framed", "_is_head", "_is_head_done", "_keep_body",
+                 "_keep_headers", "_kept", "_max_body_bytes", "_parser", "_received", "body_bytes", "headers", "is_cut",
+                 "is_done", "keeps_connection", "location", "reason", "status_code")
 
-    def __init__(self, *, keep_body: bool = False, keep_headers: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        keep_body: bool = False,
+        keep_headers: bool = False,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        is_head: bool = False,
+    ) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._keep_body = keep_body
         self._keep_headers = keep_headers
+        self._max_body_bytes = max_body_bytes
+        self._is_head = is_head
         self._kept: list[bytes] = []
         self._head_bytes = 0            # on the wire, up to and with the piece that ended the head
         self._header_bytes = 0
@@ -53,11 +64,17 @@ class Answer:
         self.body_bytes = 0
         self.is_cut = False
         self.is_done = False
+        self.keeps_connection = False
 
     @property
     def body(self) -> bytes:
-        """The kept body, at most 64 KiB."""
-        return b"".join(self._kept)[:MAX_BODY_BYTES]
+        """The kept body, at most `max_body_bytes`."""
+        return b"".join(self._kept)[: self._max_body_bytes]
+
+    @property
+    def has_received(self) -> bool:
+        """Whether a byte has come."""
+        return self._received > 0
 
     @property
     def has_begun(self) -> bool:
@@ -76,13 +93,13 @@ class Answer:
             self._is_head_done = self.is_done = True
         except httptools.HttpParserError as error:
             if self.is_done:            # bytes behind the answer are nobody's business
+                self.keeps_connection = False
                 return
             raise ProbeFailed(PROTOCOL, _words(error, self._is_head_done)) from error
         if self._header_bytes > MAX_HEAD_BYTES or (not self._is_head_done and self._head_bytes > MAX_HEAD_BYTES):
             raise ProbeFailed(HEADERS_TOO_LARGE, "more than 64 KiB of headers")
-        if self.is_done:
-            return
-        if self._received > self._head_bytes + MAX_BODY_BYTES or self.body_bytes >= MAX_BODY_BYTES:
+        is_flood = self._received > self._head_bytes + 2 * self._max_body_bytes
+        if self.body_bytes > self._max_body_bytes or (is_flood and not self.is_done):
             self.is_cut = self.is_done = True
 
     def end(self) -> None:
@@ -101,9 +118,11 @@ class Answer:
     # What llhttp calls; an exception in one of these surfaces as HttpParserCallbackError, so none raises.
 
     def on_message_begin(self) -> None:
-        if not self.is_done:
-            self.reason = b""
-            self.headers.clear()        # an interim answer's say nothing of the final one
+        if self.is_done:                # an answer that nobody asked for: whose it is, nobody could tell
+            self.keeps_connection = False
+            return
+        self.reason = b""
+        self.headers.clear()            # an interim answer's say nothing of the final one
 
     def on_status(self, part: bytes) -> None:
         if not self.is_done:
@@ -123,7 +142,7 @@ class Answer:
         elif size == 8 and name.lower() == b"location":
             self.location = value
         if self._keep_headers:
-            self.headers.append((name.lower(), value))
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self.is_done:
@@ -132,16 +151,21 @@ class Answer:
         if code >= 200 or code == 101:
             self.status_code = code
             self._is_head_done = True
+            if self._is_head:
+                self.keeps_connection = self._parser.should_keep_alive()
+                self.is_done = True
 
     def on_body(self, part: bytes) -> None:
         if self.is_done:
+            self.keeps_connection = False
             return
-        if self._keep_body and self.body_bytes < MAX_BODY_BYTES:
+        if self._keep_body and self.body_bytes < self._max_body_bytes:
             self._kept.append(part)
         self.body_bytes += len(part)
 
     def on_message_complete(self) -> None:
-        if self._is_head_done:
+        if self._is_head_done and not self.is_done:
+            self.keeps_connection = self._parser.should_keep_alive()
             self.is_done = True
 
 

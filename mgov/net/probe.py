@@ -230,7 +230,7 @@ def _measurement(link: Link, seen: Seen, error: str, detail: str) -> Measurement
                                answer.location.decode("latin-1"), answer.body_bytes, answer.is_cut)
         if answer.headers:
             measured = measured._replace(headers=tuple(
-                (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers
+                (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in answer.headers
             ))
     if seen.certificate is not None:
         expires_at, subject, issuer = seen.certificate

@@ -113,7 +113,7 @@ class Resolver:
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
             host, lookup = job
-            addresses, failure = _resolve_safely(self._resolve, host)
+            addresses, failure = resolve_safely(self._resolve, host)
             self._reactor.call_from_thread(partial(self._finish, host, lookup, addresses, failure))
 
     def _finish(self, host: str, lookup: _Lookup, addresses: Sequence[str], failure: ProbeFailed | None) -> None:
@@ -126,7 +126,8 @@ class Resolver:
                 self._reactor.resume(task)
 
 
-def _resolve_safely(resolve: Resolve, host: str) -> tuple[Sequence[str], ProbeFailed | None]:
+def resolve_safely(resolve: Resolve, host: str) -> tuple[Sequence[str], ProbeFailed | None]:
+    """The addresses of `host`, or why there are none; blocks, and raises nothing."""
     try:
         addresses = resolve(host)
     except socket.gaierror as error:

@@ -104,10 +104,8 @@ class TlsStream:
         task.forget_socket()            # wrapping moves the descriptor to a new object
         try:
             self.sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-        except ValueError as error:     # a host that cannot be a server name (RFC 6066 section 3)
-            raise ProbeFailed(TLS_ERROR, f"TLS cannot name the host {host[:80]}") from error
-        except OSError as error:        # the peer was gone before a byte was sent
-            raise translate(error) from error
+        except (OSError, ValueError) as error:      # OSError: the peer was gone before a byte was sent
+            raise failed_handshake(error, host) from error
 
     async def handshake(self) -> None:
         """Shake hands; raises ProbeFailed with the reason."""
@@ -119,13 +117,8 @@ class TlsStream:
                 await self._task.readable(self.sock)
             except ssl.SSLWantWriteError:
                 await self._task.writable(self.sock)
-            except ssl.SSLCertVerificationError as error:
-                words = error.verify_message.rstrip(".") or "certificate not trusted"
-                raise CertificateRefused(TLS_ERROR, words, is_out_of_time=error.verify_code in _OUT_OF_TIME) from error
-            except ssl.SSLError as error:
-                raise ProbeFailed(TLS_ERROR, _words(error)) from error
             except OSError as error:
-                raise _lost(error) from error
+                raise failed_handshake(error, "") from error
 
     def certificate(self) -> bytes:
         """The peer's certificate in DER, verified or not; b'' if it showed none."""
@@ -168,20 +161,32 @@ class TlsStream:
                 await self._task.readable(self.sock)
             except ssl.SSLWantWriteError:
                 await self._task.writable(self.sock)
-            except ssl.SSLEOFError as error:
-                raise ProbeFailed(CLOSED, "TLS closed by the peer without an answer") from error
-            except ssl.SSLError as error:
-                code = TLS_ERROR if error.reason in _REASONS else PROTOCOL
-                raise ProbeFailed(code, _words(error)) from error
             except OSError as error:
-                raise translate(error) from error
+                raise failed_read(error) from error
 
 
-def _lost(error: OSError) -> Exception:
+def failed_handshake(error: OSError | ValueError, host: str) -> Exception:
+    """What an error of a TLS handshake with `host` means; `error` itself if nobody foresaw it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        words = error.verify_message.rstrip(".") or "certificate not trusted"
+        return CertificateRefused(TLS_ERROR, words, is_out_of_time=error.verify_code in _OUT_OF_TIME)
+    if isinstance(error, ssl.SSLError):
+        return ProbeFailed(TLS_ERROR, _words(error))
+    if not isinstance(error, OSError):  # a host that cannot be a server name (RFC 6066 section 3)
+        return ProbeFailed(TLS_ERROR, f"TLS cannot name the host {host[:80]}")
     known = translate(error)
     if isinstance(known, ProbeFailed) and known.code == RESET:
         return ProbeFailed(RESET, "connection reset by the peer during the TLS handshake")
     return known
+
+
+def failed_read(error: OSError) -> Exception:
+    """What an error while reading over TLS means; `error` itself if nobody foresaw it."""
+    if isinstance(error, ssl.SSLEOFError):
+        return ProbeFailed(CLOSED, "TLS closed by the peer without an answer")
+    if isinstance(error, ssl.SSLError):
+        return ProbeFailed(TLS_ERROR if error.reason in _REASONS else PROTOCOL, _words(error))
+    return translate(error)
 
 
 def _words(error: ssl.SSLError) -> str:
