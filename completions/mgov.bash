@@ -167,7 +167,7 @@ _mgov_shape() {
         kinds=','
         ;;
     'config')
-        commands='set unset get show history diff rollback promote gc'
+        commands='set unset get show history diff rollback promote watch exec gc'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -209,6 +209,16 @@ _mgov_shape() {
     'config promote')
         options='--from --to --only --keep -m --message --expect-rev --plain --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--from= --to= --only= --keep= -m= --message= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'config watch')
+        options='-e --env --after --exec --quiesce --prefix --count -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= --after= --exec= --quiesce= --prefix= --count= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'config exec')
+        options='-e --env --prefix --watch --signal --quiesce --grace --no-snapshot -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= --prefix= --signal= --quiesce= --grace= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --color=auto,always,never --deadline='
         kinds='@services'
         ;;
     'config gc')

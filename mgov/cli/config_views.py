@@ -54,7 +54,7 @@ def published_view(done: Published, *, dry_run: bool = False) -> View:
         "environment": done.environment,
         "from": done.before,
         "to": done.after,
-        "changes": [_difference_json(difference) for difference in done.differences],
+        "changes": [difference_json(difference) for difference in done.differences],
     }
     return difference_view(done.differences, summary=summary)._replace(data=document)
 
@@ -71,12 +71,13 @@ def difference_view(found: Sequence[Difference], *, summary: str = "") -> View:
         for d in (difference.masked() for difference in found)
     ]  # fmt: skip
     return View(
-        CHANGE_COLUMNS, rows, [_difference_json(d) for d in found], names=[format_key(d.path) for d in found],
+        CHANGE_COLUMNS, rows, [difference_json(d) for d in found], names=[format_key(d.path) for d in found],
         summary=summary,
     )
 
 
-def _difference_json(difference: Difference) -> dict[str, Any]:
+def difference_json(difference: Difference) -> dict[str, Any]:
+    """One key that differs as scripts read it, secrets masked."""
     shown = difference.masked()
     return {"action": shown.action, "key": format_key(shown.path), "from": shown.before, "to": shown.after}
 

@@ -59,6 +59,8 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("config diff", "mgov.cli.config_versions:diff", CONFIGURATION, "Compare versions, environments and files"),
     ("config rollback", "mgov.cli.config_versions:rollback", CONFIGURATION, "Bring back an older version as a new one"),
     ("config promote", "mgov.cli.config_versions:promote", CONFIGURATION, "Make one environment read as another does"),
+    ("config watch", "mgov.cli.config_watch:watch", CONFIGURATION, "Print or act on each real change"),
+    ("config exec", "mgov.cli.config_watch:exec_", CONFIGURATION, "Run a command with the values as its environment"),
     ("config gc", "mgov.cli.config_versions:gc", CONFIGURATION, "Remove old versions"),
     ("init", "mgov.cli.init:init", STORE, "Make a store"),
     ("demo", "mgov.cli.demo:demo", STORE, "Show the main job on two real servers"),

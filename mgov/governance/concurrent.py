@@ -20,13 +20,16 @@ from mgov.governance.manifests import Manifests
 from mgov.governance.manner import USUAL, Manner
 from mgov.governance.monitor import Monitor
 from mgov.governance.registry import Registry
+from mgov.model.config import DEFAULT
 
 if TYPE_CHECKING:
     from mgov.clock import Clock
     from mgov.governance.async_calls import AsyncCalls
     from mgov.governance.checked import Checked
+    from mgov.governance.following import Change
     from mgov.governance.monitor import OnChecked
     from mgov.governance.platform import Platform
+    from mgov.model.quiesce import Quiesce
 
 C = TypeVar("C")
 P = ParamSpec("P")
@@ -181,6 +184,28 @@ class AsyncConfigs(_InThread[Configs]):
     promote = _in_thread(Configs.promote)
     publish = _in_thread(Configs.publish)
     gc = _in_thread(Configs.gc)
+    follow = _in_thread(Configs.follow)
+
+    async def watch(
+        self,
+        service: str,
+        callback: Callable[[Change], object],
+        key: str = "",
+        *,
+        environment: str = DEFAULT,
+        after: int | None = None,
+        quiesce: Quiesce | None = None,
+    ) -> Callable[[], Awaitable[None]]:
+        """As `Configs.watch`, but the callback is called in the running event loop; stopping is awaited."""
+        loop = asyncio.get_running_loop()
+
+        def relay(change: Change) -> None:
+            loop.call_soon_threadsafe(callback, change)
+
+        stop = await asyncio.to_thread(
+            self._component.watch, service, relay, key, environment=environment, after=after, quiesce=quiesce
+        )
+        return lambda: asyncio.to_thread(stop)
 
 
 class AsyncMonitor(_InThread[Monitor]):

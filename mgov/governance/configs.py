@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mgov.clock import Clock
+    from mgov.governance.following import Change, Follower
     from mgov.governance.trusts import Trusts
     from mgov.model.config import Configuration, Path, Values
+    from mgov.model.quiesce import Quiesce
     from mgov.store.base import Store
     from mgov.store.snapshot import Snapshots
 
@@ -26,11 +28,15 @@ HISTORY_LIMIT = 20
 DAMAGED = "damaged"
 
 
+def _unheard(_text: str) -> None:
+    """What nobody listens to."""
+
+
 class Configs:
     """Configurations over a store. A version number below zero counts back from the newest: -1 is the one before.
 
     `trusts` says whether references may be resolved, `environ` is what they may be resolved from; what was read last
-    is kept in `snapshots` for when the store cannot be read.
+    is kept in `snapshots` for when the store cannot be read. `warn` is told what a watch could not do.
     """
 
     def __init__(
@@ -41,9 +47,10 @@ class Configs:
         trusts: Callable[[], Trusts],
         environ: Mapping[str, str],
         snapshots: Snapshots | None = None,
+        warn: Callable[[str], None] = _unheard,
     ) -> None:
         self._store, self._clock = store, clock
-        self._trusts, self._environ, self._snapshots = trusts, environ, snapshots
+        self._trusts, self._environ, self._snapshots, self._warn = trusts, environ, snapshots, warn
 
     # -- looking
 
@@ -118,6 +125,48 @@ class Configs:
 
         path = parse_key(key) if key else ()
         return resolve(value_at(configuration, key), configuration, path, self._trusts(), self._environ)
+
+    # -- following
+
+    def follow(
+        self,
+        service: str,
+        key: str = "",
+        *,
+        environment: str = DEFAULT,
+        after: int | None = None,
+        quiesce: Quiesce | None = None,
+        warn: Callable[[str], None] | None = None,
+    ) -> Follower:
+        """What gives, at each poll, the real changes behind version `after` [the newest]; of one key, if it is named.
+
+        Raise NotFound for a version that is not there, Compacted where the versions behind it are gone.
+        """
+        from mgov.governance.following import Follower
+
+        return Follower(
+            self, self._clock, service, environment=environment, key=key, after=after, quiesce=quiesce,
+            warn=warn or self._warn,
+        )
+
+    def watch(
+        self,
+        service: str,
+        callback: Callable[[Change], object],
+        key: str = "",
+        *,
+        environment: str = DEFAULT,
+        after: int | None = None,
+        quiesce: Quiesce | None = None,
+    ) -> Callable[[], None]:
+        """Call `callback` in a thread with each real change behind version `after` [the newest]; return what stops it.
+
+        What a callback raises is a warning, and stops neither this watch nor any other.
+        """
+        from mgov.governance.watching import Watching
+
+        follower = self.follow(service, key, environment=environment, after=after, quiesce=quiesce)
+        return Watching(follower, callback, self._warn).stop
 
     # -- changing
 

@@ -140,6 +140,7 @@ class Platform:
             trusts=lambda: self.trusts,
             environ=os.environ,
             snapshots=Snapshots(self.store.location, os.environ),
+            warn=self.store.warn,
         )
 
     @property

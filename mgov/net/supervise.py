@@ -27,6 +27,15 @@ GRACE_S = 10.0                                  # from SIGTERM to SIGKILL, as do
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
 
 
+def signal_number(name: str) -> int:
+    """The number of a signal, `HUP` or `SIGHUP`; raise UsageError."""
+    full = name.upper() if name.upper().startswith("SIG") else f"SIG{name.upper()}"
+    number = getattr(signal, full, None)
+    if not isinstance(number, signal.Signals):
+        raise UsageError(f"{name[:40]!r} is not a signal", hint="such as HUP, USR1 or INT")
+    return number
+
+
 class Supervisor:
     """Runs `argv` on our own standard streams, one process at a time; a context manager of the main thread."""
 
@@ -56,6 +65,11 @@ class Supervisor:
                 signal.signal(number, handler)
 
     @property
+    def is_running(self) -> bool:
+        """Whether there is a child, or one whose status nobody has asked for."""
+        return self._process is not None
+
+    @property
     def is_told_to_end(self) -> bool:
         """Whether somebody asked us or the child to end: it is not started anew after that."""
         return self._is_told_to_end
@@ -83,7 +97,8 @@ class Supervisor:
 
     def wait(self, most_s: float | None = None) -> int | None:
         """The child's exit status (128 + n after signal n), or None when it still runs after `most_s` seconds."""
-        assert self._process is not None
+        if self._process is None:
+            return None
         try:
             status = self._process.wait(most_s)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,158 @@
+"""config watch and exec: what reaches a reader, a command and a supervised child."""
+
+import json
+import os
+import signal
+import sys
+
+import pytest
+
+from mgov import Platform
+
+SHOW = "import os, sys; print(os.environ.get('DB_HOST'), os.environ.get('APP_LOG'), sys.argv[1:])"
+SERVER = """
+import os, signal, sys, time
+signal.signal(signal.SIGHUP, lambda *_: print("hup", flush=True))
+print(os.environ["COLOR"], flush=True)
+while True:
+    time.sleep(60)
+"""
+STUBBORN = "import os, signal, time; signal.signal(15, signal.SIG_IGN); print(os.environ['COLOR'], flush=True); " \
+           "time.sleep(60)"
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    path, _ = Platform.create(tmp_path / "store")
+    monkeypatch.setenv("MGOV_STORE", path)
+    with Platform.open(path) as platform:
+        platform.registry.register("orders")
+        platform.configs.set("orders", {"color": "red"})
+    return path
+
+
+@pytest.fixture
+def configs(store):
+    with Platform.open(store, actor="ann") as platform:
+        yield platform.configs
+
+
+def test_what_came_since_a_version_is_printed_one_line_each(run, configs):
+    configs.set("orders", {"color": "green", "db.host": "h"}, message="new look")
+    configs.unset("orders", ["db"])
+    columns = "version,author,keys,message"
+    result = run("config", "watch", "orders", "--after", "1", "--count", "2", "--columns", columns)
+    assert result == (0, "2\tann\tcolor,db.host\tnew look\n3\tann\tdb.host\t\n", "")
+
+
+def test_in_json_each_line_says_what_changed_with_secrets_masked(run, configs):
+    configs.set("orders", {"db.password": "hunter2"}, plain=True)
+    result = run("config", "watch", "orders", "--after", "1", "--count", "1", "-o", "json")
+    told = json.loads(result.out)
+    assert (told["service"], told["environment"], told["version"], told["operation"]) == ("orders", "default", 2, "set")
+    assert told["changes"] == [{"action": "added", "key": "db.password", "from": None, "to": "***"}]
+
+
+def test_a_change_in_another_process_is_seen_and_the_command_gets_the_values(mgov_process, configs, tmp_path):
+    told = tmp_path / "told"
+    process = mgov_process("config", "watch", "orders", "color", "--count", "1", "--after", "1",
+                           "--exec", f"sh -c 'echo $COLOR $MGOV_CONFIG_SERVICE $MGOV_CONFIG_VERSION >{told}'")
+    configs.set("orders", {"size": 3})
+    configs.set("orders", {"color": "blue"})
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err, out.split("\t")[0]) == (0, "", "3")
+    assert told.read_text() == "blue orders 3\n"
+
+
+def test_a_command_that_fails_is_said_and_the_watch_goes_on(run, configs):
+    for value in ("green", "blue"):
+        configs.set("orders", {"color": value})
+    result = run("config", "watch", "orders", "--after", "1", "--count", "2", "--exec", "sh -c 'exit 3'",
+                 "--columns", "version")
+    assert (result.code, result.out) == (0, "2\n3\n")
+    assert result.err == "warning: sh -c 'exit 3' ended with 3\n" * 2
+
+
+@pytest.mark.parametrize(("words", "code", "message"), [
+    (("--after", "9"), 3, "orders has no version 9 in default"),
+    (("--quiesce", "5s:1s"), 2, "5s:1s' waits no longer than 1s for 5s of quiet"),
+    (("a..b",), 2, "has an empty part"),
+])
+def test_what_cannot_be_watched_is_refused(run, store, words, code, message):
+    result = run("config", "watch", "orders", *words, "--count", "1")
+    assert (result.code, result.out) == (code, "")
+    assert message in result.err.splitlines()[0]
+
+
+def test_a_command_runs_with_the_values_in_its_environment_and_its_status_is_ours(mgov_process, configs):
+    configs.set("orders", {"db.host": "h", "log": "env:LEVEL"})
+    process = mgov_process("config", "exec", "orders", "--", sys.executable, "-c", SHOW, "x", env={"MGOV_TRUST": "no"})
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (6, "")
+    assert "orders/default asks to read the variable 'LEVEL'" in err
+
+
+def test_references_are_resolved_once_trusted_and_names_take_the_prefix(mgov_process, configs, store):
+    configs.set("orders", {"db.host": "h", "log": "env:LEVEL"})
+    with Platform.open(store) as platform:
+        trusted = {"MGOV_TRUST": platform.store.id, "LEVEL": "debug"}
+    process = mgov_process("config", "exec", "orders", "--prefix", "app_", "--", sys.executable, "-c", SHOW, "x",
+                           env=trusted)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "None debug ['x']\n", "child exited 0\n")
+
+
+@pytest.mark.parametrize(("argv", "code"), [
+    (("orders", "--", "/nowhere/at-all"), 127), (("orders", "--", "/etc/passwd"), 126),
+    (("orders", "-e", "prod", "--", "true"), 3), (("orders", "--signal", "HUP", "--", "true"), 2),
+    (("orders", "--watch", "--signal", "NO", "--", "true"), 2), (("orders",), 2),
+    (("orders", "--watch", "--", "sh", "-c", "exit 4"), 4), (("orders", "--", "sh", "-c", "kill -9 $$"), 137),
+])
+def test_the_status_says_what_became_of_the_command(mgov_process, store, argv, code):
+    process = mgov_process("config", "exec", *argv)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in err) == (code, False)
+
+
+def test_a_watched_command_is_started_anew_with_the_new_values_and_ended_with_us(mgov_process, configs):
+    process = mgov_process("config", "exec", "orders", "--watch", "--quiesce", "100ms", "--", sys.executable, "-c",
+                           SERVER)
+    assert process.stdout.readline() == "red\n"
+    configs.set("orders", {"color": "green"})
+    assert process.stdout.readline() == "green\n"
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (143, "orders default 2: starting the command anew\nchild exited 143\n")
+
+
+def test_a_child_that_ignores_sigterm_is_killed_when_its_values_change(mgov_process, configs):
+    process = mgov_process("config", "exec", "orders", "--watch", "--quiesce", "100ms", "--grace", "200ms", "--",
+                           sys.executable, "-c", STUBBORN, start_new_session=True)
+    assert process.stdout.readline() == "red\n"
+    configs.set("orders", {"color": "green"})
+    assert process.stdout.readline() == "green\n"
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_with_a_signal_the_command_is_told_and_stays(mgov_process, configs):
+    process = mgov_process("config", "exec", "orders", "--watch", "--signal", "HUP", "--quiesce", "100ms", "--",
+                           sys.executable, "-c", SERVER)
+    assert process.stdout.readline() == "red\n"
+    configs.set("orders", {"color": "green"})
+    assert process.stdout.readline() == "hup\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+
+
+def test_a_change_that_cannot_be_used_leaves_the_command_as_it_is(mgov_process, configs):
+    process = mgov_process("config", "exec", "orders", "--watch", "--quiesce", "100ms", "--", sys.executable, "-c",
+                           SERVER)
+    assert process.stdout.readline() == "red\n"
+    configs.set("orders", {"token": "env:NOT_SET"})
+    assert "the command goes on as it is" in process.stderr.readline()
+    configs.unset("orders", ["token"])
+    configs.set("orders", {"color": "blue"})
+    assert process.stdout.readline() == "blue\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
