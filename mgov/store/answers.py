@@ -7,11 +7,9 @@ cannot be written are all the same: there is none.
 from __future__ import annotations
 
 import os
-from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from mgov.store.codec import encode_json, unseal
-from mgov.store.definitions import save_cached
 from mgov.store.folder import close, open_folder, read_file, stats_in
 from mgov.store.layout import CACHE
 
@@ -37,6 +35,10 @@ class Answers:
         """Keep an answer under `mark`, in place of an earlier one. `mark` is hex: a digest of what was asked."""
         if len(body) > MAX_BODY_BYTES:
             return
+        from base64 import b64encode
+
+        from mgov.store.definitions import save_cached
+
         try:
             text = f'"fields":{encode_json(dict(fields))},"body":"{b64encode(body).decode()}"'
             save_cached(self._root, FOLDER, f"{mark}{_SUFFIX}", text)
@@ -46,6 +48,8 @@ class Answers:
 
     def find(self, mark: str) -> tuple[dict[str, Any], bytes] | None:
         """The fields and the body under `mark`, or None."""
+        from base64 import b64decode
+
         try:
             data = read_file(self._root, FOLDER, f"{mark}{_SUFFIX}")
             document = unseal(data) if data else {}

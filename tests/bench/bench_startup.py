@@ -44,6 +44,7 @@ COMMANDS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (PLAIN, ("export",)),
     (PLAIN, ("discover", "orders")),
     (PLAIN, ("register", "orders", "http://127.0.0.1:8080", "--health", "none")),
+    (PLAIN, ("call", "orders/items", "--dry-run")),
     (PLAIN, ("diff", "-f", "fleet.toml")),
     (PLAIN, ("apply", "-f", "fleet.toml")),
     (PLAIN, ("health", "payments")),
