@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,9 +61,53 @@ def _etcd(folder: Path, port: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _prometheus(folder: Path, port: int) -> list[str]:
+HAPROXY = """
+global
+  maxconn 64
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 5s
+  timeout server 5s
+frontend edge
+  bind 127.0.0.1:{port}
+  monitor-uri /up
+  {condition}
+  stats enable
+  stats uri /stats
+  default_backend web
+backend web
+  option httpchk GET /health
+  default-server inter 100ms fall 1 rise 1
+"""
+
+
+def _haproxy(folder: Path, port: int, *, behind: dict[str, int]) -> list[str]:
+    config = folder / "haproxy.cfg"
+    condition = "monitor fail if { nbsrv(web) lt 1 }" if behind else ""
+    servers = "".join(f"  server {name} 127.0.0.1:{place} check\n" for name, place in behind.items())
+    config.write_text(HAPROXY.format(port=port, condition=condition) + servers)
+    return ["-db", "-f", str(config)]
+
+
+def haproxy(behind: dict[str, int]) -> Kind:
+    """An HAProxy before the servers `behind` (name: port); /up says 503 when none of them is up, and /stats each."""
+    return Kind("haproxy", "http", "/up", "HTTP 200 OK", partial(_haproxy, behind=behind))
+
+
+SCRAPE = """
+scrape_configs:
+- job_name: mgov
+  scrape_interval: 200ms
+  scrape_timeout: 200ms
+  metrics_path: {path}
+  static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
+
+
+def _prometheus(folder: Path, port: int, *, scrape: tuple[int, str] | None = None) -> list[str]:
     config = folder / "prometheus.yml"
-    config.write_text("scrape_configs: []\n")
+    config.write_text(SCRAPE.format(port=scrape[0], path=scrape[1]) if scrape else "scrape_configs: []\n")
     return [
         f"--config.file={config}", f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}",
     ]  # fmt: skip
@@ -72,10 +117,16 @@ def _redis(folder: Path, port: int) -> list[str]:
     return ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", "", "--appendonly", "no"]
 
 
+def prometheus(*, scrape: tuple[int, str] | None = None) -> Kind:
+    """A Prometheus, which scrapes the given port and path of 127.0.0.1 five times a second."""
+    return Kind("prometheus", "http", "/-/healthy", "HTTP 200 OK", partial(_prometheus, scrape=scrape))
+
+
 KINDS = {
     "nginx": Kind("nginx", "http", "/health", "HTTP 200 OK", _nginx),
     "etcd": Kind("etcd", "http", "/health", "HTTP 200 OK", _etcd),
-    "prometheus": Kind("prometheus", "http", "/-/healthy", "HTTP 200 OK", _prometheus),
+    "haproxy": haproxy({}),
+    "prometheus": prometheus(),
     "redis": Kind("redis-server", "redis", "tcp", "connected", _redis),
 }
 
