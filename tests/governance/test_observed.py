@@ -1,5 +1,7 @@
 """What sweeps leave behind: thresholds, the past of an instance, and who may run what."""
 
+from pathlib import Path
+
 import pytest
 
 from mgov.governance.manner import Manner
@@ -90,3 +92,24 @@ def test_a_look_within_the_minute_of_the_last_sample_writes_no_history(platform,
     look(platform, clock, Thresholds(), after=60.0)
     (later,) = platform.store.scan("recent/")
     assert later.revision != document.revision
+
+
+def bytes_kept(folder):
+    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+
+
+def test_an_endpoint_that_flaps_at_each_probe_keeps_its_status_and_fills_no_disk(platform, clock, orders, store_path):
+    def flap(count, thresholds):
+        seen = []
+        for turn in range(count):
+            orders.status = 500 if turn % 2 else 200
+            seen.append(look(platform, clock, thresholds, after=0.5))
+        return seen
+
+    assert set(flap(40, THREE)) == {"healthy"}
+    # without thresholds each probe is a transition
+    assert flap(60, Thresholds()) == ["healthy", "unhealthy"] * 30
+    before = bytes_kept(store_path)
+    flap(200, Thresholds())
+    assert len(platform.past("orders")[orders.id].recent.transitions) == 20
+    assert bytes_kept(store_path) - before < 256

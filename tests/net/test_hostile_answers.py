@@ -23,6 +23,7 @@ def probe(server: HostileServer, path: str, *, timeout_s: float = 5.0, keep_body
     ("path", "detail"),
     [
         ("/drip-body", "body not complete within 250ms (HTTP 200, "),
+        ("/drip-slowly", "body not complete within 250ms (HTTP 200, "),
         ("/drip-headers", "headers not complete within 250ms (first byte after "),
         ("/endless-1xx", "headers not complete within 250ms (first byte after "),
         ("/silence", "no answer within 250ms (connected in "),
@@ -48,6 +49,7 @@ def test_a_peer_that_keeps_a_probe_waiting_is_cut_at_its_total_deadline(hostile,
         ("/big-headers", "headers-too-large", "more than 64 KiB of headers"),
         ("/70k-headers", "headers-too-large", "more than 64 KiB of headers"),
         ("/flood-1xx", "headers-too-large", "more than 64 KiB of headers"),
+        ("/endless-headers", "headers-too-large", "more than 64 KiB of headers"),
     ],
 )
 def test_each_way_to_break_an_answer_has_its_own_code_and_words(hostile, path, error, detail):
