@@ -4,7 +4,7 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats health probe call limit config init demo store history undo trust accept completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats health probe call breaker limit config init demo store history undo trust accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -134,6 +134,51 @@ _mgov_shape() {
     'call')
         options='--method -X --header -H --data -d --query --as --timeout --retry --idempotent --no-breaker --no-limit --prefer-zone --fallback --stale-if-error --fail-on --max-body --include -i --curl --dry-run --insecure --cacert --cert --key -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--method= -X= --header= -H= --data= -d= --query= --as= --timeout= --retry= --prefer-zone= --fallback=@files --stale-if-error= --fail-on= --max-body= --cacert=@files --cert=@files --key=@files -S=@files --store=@files -o=text,json --output=text,json --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'breaker')
+        commands='list show check record run trip reset set'
+        options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
+        ;;
+    'breaker list')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'breaker show')
+        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'breaker check')
+        options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=text --output=text --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'breaker record')
+        options='--instance --kind --latency -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--instance= --kind= --latency= -S=@files --store=@files -o=text --output=text --color=auto,always,never --deadline='
+        kinds='@services , ,'
+        ;;
+    'breaker run')
+        options='--instance --hold -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--instance= --hold= -S=@files --store=@files -o=text --output=text --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'breaker trip')
+        options='--until --reason -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--until= --reason= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'breaker reset')
+        options='--statistics -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services ,'
+        ;;
+    'breaker set')
+        options='--instance --threshold --window --failure-rate --slow-call --slow-rate --min-calls --open-for --open-cap --half-open --close-after --count --ignore --replace --force --until --reason -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--instance= --threshold= --window= --failure-rate= --slow-call= --slow-rate= --min-calls= --open-for= --open-cap= --half-open= --close-after= --count= --ignore= --force= --until= --reason= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@services'
         ;;
     'limit')

@@ -1,5 +1,5 @@
-"""The hot lane: `discover NAME -o url`, `heartbeat NAME [INSTANCE]` and `config get SERVICE KEY`, as scripts call them
-in a loop.
+"""The hot lane: `discover NAME -o url`, `heartbeat NAME [INSTANCE]`, `config get SERVICE KEY` and
+`breaker check NAME [INSTANCE]`, as scripts call them in a loop.
 
 These command lines are recognised exactly and answered by the same components as ever, without typer, which alone
 would take five times as long as bare Python. Whatever is not known exactly returns None and falls to typer; a test
@@ -104,6 +104,26 @@ def _bare(key: str, value: "Any") -> "str | None":
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else repr(value)
+
+
+def breaker(argv: "list[str]", out: Output) -> "int | None":
+    """Answer `breaker check NAME [INSTANCE] [-S STORE] [-q]` without a probe; None when the line is any other."""
+    line = _parse(argv[1:])
+    if line is None or len(line.words) not in (2, 3) or line.words[0] != "check":
+        return None
+    if line.output or out.environ.get("MGOV_OUTPUT"):
+        return None
+    warnings: list[str] = []
+    platform = _open(line, out, warnings.append)
+    if platform is None:
+        return None
+    is_answer = True
+    try:
+        is_answer = platform.breakers.admits(*line.words[1:])
+    finally:
+        for warning in warnings if is_answer else ():
+            out.warn(warning)
+    return _status(platform) if is_answer else None
 
 
 def _parse(args: "list[str]", *, has_environment: bool = False) -> "_Line | None":

@@ -10,7 +10,7 @@ from mgov.cli.options import Context, command
 from mgov.cli.output import Column, View
 from mgov.cli.rows import OUTCOME_COLUMNS, age_shown, instance_columns, instances_view, outcomes_view, time_of
 from mgov.errors import NO, UsageError
-from mgov.model.units import parse_duration, parse_time
+from mgov.model.units import parse_duration, parse_until
 
 if TYPE_CHECKING:
     from mgov.model.instance import Maintenance
@@ -42,7 +42,7 @@ def maintenance(
         return _listed(registry.maintenances(), session.clock.now())
     if off:
         return outcomes_view([registry.end_maintenance(name, instance)])
-    ends_at = _end(until, session.clock.now()) if until is not None else None
+    ends_at = parse_until(until, session.clock.now()) if until is not None else None
     return outcomes_view([registry.maintain(name, instance, until=ends_at, reason=reason)])
 
 
@@ -72,16 +72,6 @@ def prune(
         return NO
     done = registry.prune(older_than_s=seconds, force=force)
     return instances_view(done.members, session.clock.now())._replace(summary=f"{len(done.members)} removed")
-
-
-def _end(text: str, now: float) -> float:
-    try:
-        return now + parse_duration(text)
-    except UsageError:
-        at = parse_time(text)
-    if at <= now:
-        raise UsageError(f"{text} has passed already")
-    return at
 
 
 def _listed(found: list[tuple[str, str, Maintenance]], now: float) -> View:

@@ -44,6 +44,15 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("health", "mgov.cli.health:health", HEALTH, "Probe instances or bare URLs and say which are well"),
     ("probe", "mgov.cli.probe:probe", HEALTH, "Explain one check: phases, expectations, certificate"),
     ("call", "mgov.cli.call:call", TRAFFIC, "Send a request to a service, protected"),
+    ("breaker", "", TRAFFIC, "Stop calling what fails, and find out when it is well again"),
+    ("breaker list", "mgov.cli.breaker:list_", TRAFFIC, "List breakers and their states"),
+    ("breaker show", "mgov.cli.breaker:show", TRAFFIC, "Show one breaker: state, counts, policy, transitions"),
+    ("breaker check", "mgov.cli.breaker:check", TRAFFIC, "Say whether a call may go out: 0 or 6"),
+    ("breaker record", "mgov.cli.breaker:record", TRAFFIC, "Say what became of a call"),
+    ("breaker run", "mgov.cli.breaker:run", TRAFFIC, "Run a command through a breaker"),
+    ("breaker trip", "mgov.cli.breaker:trip", TRAFFIC, "Open a breaker now"),
+    ("breaker reset", "mgov.cli.breaker:reset", TRAFFIC, "Close a breaker and lift what was forced"),
+    ("breaker set", "mgov.cli.breaker_set:set_", TRAFFIC, "Set when breakers open, or force one"),
     ("limit", "", TRAFFIC, "Keep calls below a rate that everyone on the store shares"),
     ("limit list", "mgov.cli.limit:list_", TRAFFIC, "List the limits and what is left of each"),
     ("limit show", "mgov.cli.limit:show", TRAFFIC, "Show one limit and its tightest keys"),
@@ -79,8 +88,12 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 # verbs that skip typer when their whole command line is known: verb -> module:function(argv, out) -> status or None
-HOT: dict[str, str] = {"discover": "mgov.cli.hot:discover", "heartbeat": "mgov.cli.hot:heartbeat",
-                       "config": "mgov.cli.hot:config_get"}
+HOT: dict[str, str] = {
+    "discover": "mgov.cli.hot:discover",
+    "heartbeat": "mgov.cli.hot:heartbeat",
+    "config": "mgov.cli.hot:config_get",
+    "breaker": "mgov.cli.hot:breaker",
+}
 
 # key, flags, metavar ('' is a switch), variable, help; understood before and after every command
 GLOBALS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (

@@ -83,18 +83,25 @@ class Breakers:
 
         return Permit(finish, at, known.get(instance or "").generation, answer.serial)
 
+    def admits(self, service: str, instance: "str | None" = None) -> bool:
+        """Whether any call may go out now; False where the next one would be a probe. Raise BreakerOpen.
+
+        Nothing is written, and a refusal is not counted.
+        """
+        _, answer = self._look(service, instance or "")
+        if answer is not None and not answer.is_granted:
+            raise refusal(service, instance or "", answer)
+        return answer is not None
+
     def check(self, service: str, instance: "str | None" = None, *, hold_s: float = HOLD_S) -> str:
         """As `permit`, for a shell: '' where any call may go out, else the token of a probe, for `record`.
 
         A refusal is not counted: nothing is written while the breaker is closed or open.
         """
-        _, answer = self._look(service, instance or "")
-        if answer is None:
-            permit = self.permit(service, instance, hold_s=hold_s)
-            return permit.token if permit.serial else ""
-        if not answer.is_granted:
-            raise refusal(service, instance or "", answer)
-        return ""
+        if self.admits(service, instance):
+            return ""
+        permit = self.permit(service, instance, hold_s=hold_s)
+        return permit.token if permit.serial else ""
 
     def record(
         self,

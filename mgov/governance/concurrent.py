@@ -88,6 +88,7 @@ class AsyncBreakers(_InThread[Breakers]):
     """May it be called; see `Breakers`. A local breaker and a permit are the same as there."""
 
     permit = _in_thread(Breakers.permit)
+    admits = _in_thread(Breakers.admits)
     check = _in_thread(Breakers.check)
     record = _in_thread(Breakers.record)
     guard_instances = _in_thread(Breakers.guard_instances)

@@ -8,17 +8,16 @@ closed      Every call may go out. Each counted failure adds one to the failures
             share of `failure_rate` failed, or (3) the share of `slow_rate` was slow. A success that is not slow never
             opens it.
 open        No call goes out until the rest is over: `open_for`, doubled with each opening since it was last closed,
-            at most `open_cap`, and shortened by up to a tenth so that many breakers do not come back at once. Then the
-            next one who asks makes it half-open.
+            at most `open_cap`, and shortened by up to a tenth so that not all come back at once. Who then asks next
+            makes it half-open.
 half-open   `half_open` probes may be under way at once. `close_after` passed probes close it; one that fails or is
             slow opens it again. A probe that was ignored or cancelled frees its place and says nothing. So does one
             that did not report within its time, and its report, should it still come, is late.
 
-Generations: each transition begins a new one, with empty windows. A report of an older generation changes nothing. One
-of this generation that is not a probe's, in a breaker that is not closed, is counted in the statistics only.
+Generations: each transition begins a new one, with empty windows. A report of an older generation changes nothing; one
+that is no probe's, in a breaker that is not closed, is counted in the statistics only.
 
-Outcomes: success; failure of some kind, which counts or does not as the policy says (one that does not is treated as
-ignored); ignored; cancelled, which is no call at all.
+Outcomes: success; failure of some kind, ignored where the policy does not count it; ignored; cancelled, no call at all.
 
 By hand: `trip` opens it now, and it comes back as ever; `reset` closes it. Forced open, forced closed and off hold
 until they are lifted or their time ends: forced closed counts and never opens, off does not even count. What was
@@ -40,9 +39,8 @@ if TYPE_CHECKING:
 CLOSED, OPEN, HALF_OPEN = STATES = ("closed", "open", "half-open")
 FORCE_OPEN, FORCE_CLOSED, OFF = FORCES = ("open", "closed", "off")
 SUCCESS, FAILURE, IGNORED, CANCELLED = OUTCOMES = ("success", "failure", "ignored", "cancelled")
-WENT_WRONG, RESTED, PROBE_FAILED, PROBES_PASSED, TRIPPED, RESET = (
-    "went-wrong", "rested", "probe-failed", "probes-passed", "tripped", "reset",
-)  # fmt: skip
+WENT_WRONG, RESTED, PROBE_FAILED = "went-wrong", "rested", "probe-failed"
+PROBES_PASSED, TRIPPED, RESET = "probes-passed", "tripped", "reset"
 TRANSITIONS = {
     (CLOSED, WENT_WRONG): OPEN,
     (OPEN, RESTED): HALF_OPEN,
@@ -59,9 +57,9 @@ _MAX_DOUBLINGS = 30
 class Breaker(NamedTuple):
     """All that is known of one breaker. A time of 0 is none.
 
-    `failures` is the row; `rest_s` the whole rest that ends at `retry_at`; `opens` counts the openings since it was
-    last closed; `passed` the probes that passed; `probes` are (serial, when its place is freed, its whole time) of
-    those under way, `serial` the newest one given. `total` is `successful`, `failed`, ignored and `rejected` together.
+    `failures` is the row, or what it was when it opened; `rest_s` the whole rest that ends at `retry_at`; `opens`
+    counts the openings since it was last closed; `passed` the probes that passed; `probes` are (serial, when its place
+    is freed, its whole time), `serial` the newest one's. `total` is successful, failed, ignored and rejected together.
     """
 
     state: str = CLOSED
@@ -113,7 +111,7 @@ def permit(breaker: Breaker, policy: "BreakerPolicy", now: float, hold_s: float 
         breaker = _move(breaker, RESTED, breaker.reason)
     under_way = tuple(probe for probe in breaker.probes if probe[1] > now)
     if len(under_way) >= policy.half_open:
-        why = f"half-open, with {_probes(len(under_way))} under way; it opened after {breaker.reason}"
+        why = f"half-open{_because(breaker)}, with {_probes(len(under_way))} under way"
         retry_after_s = min(probe[1] for probe in under_way) - now
         return _rejected(breaker._replace(probes=under_way)), Answer(False, 0, why, retry_after_s)
     serial = breaker.serial + 1
@@ -129,7 +127,7 @@ def look(breaker: Breaker, now: float) -> "Answer | None":
     if breaker.state == CLOSED:
         return GRANTED
     if breaker.state == OPEN and now < breaker.retry_at:
-        return Answer(False, 0, f"open after {breaker.reason}", breaker.retry_at - now)
+        return Answer(False, 0, f"open{_because(breaker)}", breaker.retry_at - now)
     return None
 
 
@@ -164,7 +162,7 @@ def report(
     if not is_probe or outcome == IGNORED:
         return breaker
     if outcome == FAILURE or (is_slow and policy.slow_rate):
-        what = f"a probe that failed{f' ({kind})' if kind else ''}" if outcome == FAILURE else "a slow probe"
+        what = "a slow probe" if outcome != FAILURE else f"a failed probe: {kind}" if kind else "a failed probe"
         return _open(breaker, policy, PROBE_FAILED, what, now, draw)
     breaker = breaker._replace(passed=breaker.passed + 1)
     if breaker.passed < policy.close_after:
@@ -177,7 +175,7 @@ def trip(
 ) -> Breaker:
     """Open it by hand for `rest_s` [as the policy says]; one that is open with the same reason stays as it is."""
     breaker = settle(breaker, now)
-    why = reason or "it was tripped by hand"
+    why = reason or "tripped by hand"
     if breaker.state == OPEN and breaker.reason == why and not rest_s and now < breaker.retry_at:
         return breaker
     return _open(breaker, policy, TRIPPED, why, now, draw, rest_s=rest_s)
@@ -209,7 +207,7 @@ def lift(breaker: Breaker, now: float) -> Breaker:
     if not breaker.forced:
         return breaker
     was_open = breaker.forced == FORCE_OPEN
-    reason = breaker.reason or "it was forced open"
+    reason = breaker.reason or "was forced open"
     return breaker._replace(
         forced="", forced_at=0.0, forced_s=0.0, retry_at=now if was_open else 0.0, reason=reason if was_open else ""
     )
@@ -235,7 +233,8 @@ def _move(breaker: Breaker, event: str, reason: str) -> Breaker:
     if state is None:
         raise InternalError(f"a breaker that is {breaker.state} cannot take the event {event}")
     return breaker._replace(
-        state=state, generation=breaker.generation + 1, reason=reason, failures=0, buckets=(), passed=0, probes=(),
+        state=state, generation=breaker.generation + 1, reason=reason, buckets=(), passed=0, probes=(),
+        failures=0 if state == CLOSED else breaker.failures,
         opened_at=breaker.opened_at if state == HALF_OPEN else 0.0, rest_s=0.0, retry_at=0.0,
         opens=0 if state == CLOSED else breaker.opens,
     )  # fmt: skip
@@ -284,7 +283,9 @@ def opened_if_due(breaker: Breaker, policy: "BreakerPolicy", now: float, draw: f
     why = opening(policy, breaker.failures, *totals(breaker.buckets))
     if not why:
         return breaker
-    return _open(breaker, policy, WENT_WRONG, f"{why} ({kind})" if kind and breaker.failures else why, now, draw)
+    if kind and breaker.failures:
+        why += f", the last: {kind}" if breaker.failures > 1 else f": {kind}"
+    return _open(breaker, policy, WENT_WRONG, why, now, draw)
 
 
 def _rejected(breaker: Breaker) -> Breaker:
@@ -292,7 +293,7 @@ def _rejected(breaker: Breaker) -> Breaker:
 
 
 def _probes(count: int) -> str:
-    return "1 probe" if count == 1 else f"{count} probes"
+    return f"{count} probe{'s' if count != 1 else ''}"
 
 
 def _because(breaker: Breaker) -> str:

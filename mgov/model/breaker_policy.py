@@ -112,7 +112,9 @@ def policy_table(policy: BreakerPolicy) -> "dict[str, Any]":
 
 def policy_json(policy: BreakerPolicy) -> "dict[str, Any]":
     """The whole policy as scripts read it: durations in seconds."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in policy._asdict().items()}
+    keys = {field: key for key, field in _LISTS.items()}
+    shown = policy._replace(open_cap_s=policy.cap_s)._asdict()
+    return {keys.get(key, key): list(value) if key in keys else value for key, value in shown.items()}
 
 
 def change_policy(before: BreakerPolicy, given: "Mapping[str, Any]") -> BreakerPolicy:

@@ -105,3 +105,14 @@ def parse_time(text: str) -> float:
     if not _TIMES[0] <= seconds <= _TIMES[1]:
         raise UsageError(f"{text[:40]!r} is outside the years 1 to 9999 in UTC")
     return seconds
+
+
+def parse_until(text: str, now: float) -> float:
+    """The moment that `text` names: a duration from `now`, or an RFC 3339 time that is still to come."""
+    try:
+        return now + parse_duration(text)
+    except UsageError:
+        at = parse_time(text)
+    if at <= now:
+        raise UsageError(f"{text} has passed already")
+    return at

@@ -43,15 +43,16 @@ def _argv(verb, groups):
 
 # lines that are nearly those of the lane: its words and options in any order, and one thing more or none
 near = st.tuples(
-    st.sampled_from([("discover", [("-o", "url")]), ("heartbeat", []), ("config", [("get",), ("orders",)])]),
+    st.sampled_from([("discover", [("-o", "url")]), ("heartbeat", []), ("config", [("get",), ("orders",)]),
+                     ("breaker", [("check",)])]),
     st.sampled_from(
-        ["orders", "worker", "beaten", "dead", "two", "nobody", "key", "text", "secret", "table"]
+        ["orders", "worker", "beaten", "dead", "two", "nobody", "key", "text", "secret", "table", "open", "due"]
     ).map(lambda word: (word,)) | st.just(()),
     st.none() | options | words.map(lambda word: (word,)),
 ).flatmap(lambda p: st.permutations([*p[0][1], p[1], p[2] or ()]).map(lambda groups: _argv(p[0][0], groups)))
 wild = st.tuples(
     st.lists(options, max_size=1),
-    st.sampled_from(["discover", "heartbeat", "config"]),
+    st.sampled_from(["discover", "heartbeat", "config", "breaker"]),
     st.lists(options | words.map(lambda word: (word,)), max_size=4),
 ).map(lambda p: [arg for group in p[0] for arg in group] + _argv(p[1], p[2]))
 lines = near | near | near | wild
@@ -76,6 +77,10 @@ def store(tmp_path_factory):
         ):
             register(name, url, fields=Registration(**fields))
         platform.registry.heartbeat("beaten")
+        for name in ("open", "due"):
+            register(name, "http://127.0.0.1:8084", fields=Registration(health="none", id="one"))
+        platform.breakers.force("open", "open", reason="a test")
+        platform.breakers.record("due", None, "success")
         values = {"key": 1, "text": "a\n订单\x1b", "secret": "s", "table.x": 1, "list": [1], "truth": True, "half": 0.5}
         platform.configs.set("orders", values, plain=True)
         platform.configs.set("orders", {"key": 2}, environment="base")
@@ -115,7 +120,8 @@ def test_both_lanes_give_the_same_output_errors_and_status(run, store, line, env
 
 
 @pytest.mark.parametrize("line", [["discover", "orders", "-o", "url"], ["heartbeat", "worker"],
-                                  ["config", "get", "orders", "key"]], ids=" ".join)  # fmt: skip
+                                  ["config", "get", "orders", "key"],
+                                  ["breaker", "check", "open"]], ids=" ".join)  # fmt: skip
 @pytest.mark.parametrize("option", OPTIONS, ids=" ".join)
 def test_both_lanes_agree_on_each_option_before_and_after_the_words(run, store, line, option):
     told = [arg.replace("{store}", store) for arg in option]
@@ -152,6 +158,11 @@ def test_both_lanes_agree_on_each_variable(run, store, line, variable, value):
         (["config", "get", "orders", "truth"], 0, "true\n"),
         (["config", "get", "-e", "prod", "orders", "x"], 0, "1\n"),
         (["config", "get", "orders", "key", "--env", "prod"], 0, "2\n"),
+        (["breaker", "check", "orders"], 0, ""),
+        (["breaker", "check", "due"], 0, ""),
+        (["breaker", "check", "orders", "127.0.0.1-8080"], 0, ""),
+        (["breaker", "check", "open"], 6, ""),
+        (["breaker", "check", "nobody"], 3, ""),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -163,7 +174,8 @@ def test_the_hot_lane_takes_the_lines_it_is_made_for(run, store, argv, code, out
 
 @pytest.mark.parametrize("argv", [["discover", "orders", "-o", "url"], ["discover", "beaten", "-o", "url"],
                                   ["heartbeat", "worker"], ["config", "get", "orders", "key"],
-                                  ["config", "get", "orders", "key", "-e", "prod"]], ids=" ".join)  # fmt: skip
+                                  ["config", "get", "orders", "key", "-e", "prod"], ["breaker", "check", "orders"],
+                                  ["breaker", "check", "due"]], ids=" ".join)  # fmt: skip
 def test_the_hot_lane_imports_nothing_heavy(store, argv):
     code = (
         "import sys; sys.argv[1:] = {!r}; from mgov.cli.main import main; status = main();"

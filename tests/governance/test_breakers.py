@@ -38,7 +38,7 @@ def test_a_refusal_says_why_and_when_to_try_again(breakers, clock):
     with pytest.raises(BreakerOpen) as caught:
         breakers.permit("orders")
     assert caught.value.message == (
-        "the breaker of orders is open after 5 failures in a row (timeout); try again in 47s"
+        "the breaker of orders is open (5 failures in a row, the last: timeout); try again in 47s"
     )
     assert caught.value.hint == "mgov breaker show orders"
     assert caught.value.retry_after_s == pytest.approx(47.0)
@@ -94,14 +94,14 @@ def test_a_permit_is_reported_once(breakers):
 def test_a_shell_checks_and_records(breakers, clock):
     breakers.set_policy("orders", FAST)
     assert breakers.check("orders") == ""
-    assert breakers.record("orders", None, "failure", kind="5xx") == (True, "closed", "open", "1 failure (5xx)")
+    assert breakers.record("orders", None, "failure", kind="5xx") == (True, "closed", "open", "1 failure: 5xx")
     with pytest.raises(BreakerOpen):
         breakers.check("orders")
     clock.advance(60)
     token = breakers.check("orders")
-    with pytest.raises(BreakerOpen, match="half-open, with 1 probe under way"):
+    with pytest.raises(BreakerOpen, match=r"half-open \(1 failure: 5xx\), with 1 probe under way"):
         breakers.check("orders")
-    assert breakers.record("orders", None, "success") == (False, "half-open", "half-open", "1 failure (5xx)")
+    assert breakers.record("orders", None, "success") == (False, "half-open", "half-open", "1 failure: 5xx")
     assert breakers.record("orders", token, "success") == (True, "half-open", "closed", "1 probe passed")
     assert breakers.record("orders", token, "failure").counts is False
     with pytest.raises(UsageError, match="is not a token"):

@@ -219,9 +219,9 @@ def test_an_event_that_does_not_belong_to_a_state_raises_and_changes_nothing(sta
 @pytest.mark.parametrize(
     ("policy", "reports", "why"),
     [
-        (BreakerPolicy(threshold=2), ["fail timeout", "fail timeout"], "2 failures in a row (timeout)"),
+        (BreakerPolicy(threshold=2), ["fail timeout", "fail timeout"], "2 failures in a row, the last: timeout"),
         (BreakerPolicy(threshold=1), ["fail"], "1 failure"),
-        (BreakerPolicy(threshold=0, min_calls=2), ["ok", "fail 5xx"], "1 of 2 calls failed within 10s (5xx)"),
+        (BreakerPolicy(threshold=0, min_calls=2), ["ok", "fail 5xx"], "1 of 2 calls failed within 10s: 5xx"),
         (BreakerPolicy(slow_call_s=2, min_calls=1), ["slow"], "1 of 1 calls took longer than 2s within 10s"),
     ],
 )
@@ -232,7 +232,7 @@ def test_it_says_why_it_opened(policy, reports, why):
         outcome = rules.FAILURE if word == "fail" else rules.SUCCESS
         breaker = rules.report(breaker, policy, outcome, NOW, kind=kind, latency_s=3.0 if word == "slow" else 0.1)
     assert (breaker.state, breaker.reason) == (OPEN, why)
-    assert rules.permit(breaker, policy, NOW)[1].why == f"open after {why}"
+    assert rules.permit(breaker, policy, NOW)[1].why == f"open ({why})"
 
 
 def test_the_rest_is_shortened_by_up_to_a_tenth():
