@@ -1,7 +1,8 @@
-"""FAULTS.md rows 72 and 73 with real processes: a sweep that is killed half-way, and sweeps of one store at once."""
+"""FAULTS.md rows 15, 72, 73 with real processes: sweeps short of files, killed half-way, and at once on one store."""
 
 import itertools
 import json
+import resource
 import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -178,3 +179,18 @@ def test_sweeps_that_race_on_one_store_all_end_well_and_leave_it_whole(gated, st
         failing = {key for key, (status, _) in statuses(mgov).items() if status == "unhealthy"}
         assert failing == ({(f"s{n}", "i0") for n in range(6)} if round_ % 2 else set())
     assert mgov("store", "check")[0] == OK
+
+
+def test_a_sweep_with_hardly_a_descriptor_more_than_the_reserve_keeps_every_result(gated, start, mgov, tmp_path):
+    apply(mgov, tmp_path, {f"s{n:02}": [f"{gated.url}/{n}-{i}" for i in range(5)] for n in range(40)})
+    gated.status_of["/7-3"] = 503
+
+    def few_files():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))
+
+    sweeping = start("health", "-o", "json", preexec_fn=few_files)
+    out, err = sweeping.communicate()
+    assert (sweeping.returncode, len(json.loads(out))) == (NO, 200), err
+    kept = {key: status for key, (status, _) in statuses(mgov).items()}
+    assert kept == {key: "unhealthy" if key == ("s07", "i3") else "healthy" for key in kept}
+    assert len(kept) == 200
