@@ -106,6 +106,7 @@ def test_silent_peers_widen_the_default_concurrency_by_all_that_are_silent_a_ten
     assert virtual_time.now_s - began_s == pytest.approx(0.1 + 0.1 + 0.5, abs=0.01)
 
 
+@pytest.mark.slow
 def test_silent_peers_hold_up_less_than_a_fixed_concurrency_on_every_loop(silent, sweep_on):
     targets = [Target(silent, 0.5)] * 600
     began = time.perf_counter()
