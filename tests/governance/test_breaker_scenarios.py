@@ -43,6 +43,14 @@ STORIES = {
         {"threshold": 1},
         "fail; wait 60; ask; no; wait 30; ask; no; told fail; is half-open; told ok; is closed",
     ),
+    "a probe that reports after its time is late even where nobody took its place": (
+        {"threshold": 1},
+        "fail; wait 60; ask; wait 30; told ok; is half-open; ok; is closed",
+    ),
+    "an old success does not end a row that began since": (
+        {"threshold": 2},
+        "ask; fail; fail; wait 60; ok; fail; told ok; fail; is open",
+    ),
     "a cancelled probe and an ignored one free their places and say nothing": (
         {"threshold": 1},
         "fail; wait 60; ask; told cancel; ask; told ignore; is half-open; ok; is closed",
