@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from mgov.errors import MgovError as MgovError
     from mgov.governance.discovery import Filter as Filter
     from mgov.governance.platform import Platform as Platform
+    from mgov.model.call import Called as Called
+    from mgov.model.call import Terms as Terms
     from mgov.model.instance import Instance as Instance
     from mgov.model.registration import Registration as Registration
     from mgov.model.service import Dependency as Dependency
     from mgov.model.service import Service as Service
 
 _PUBLIC = {
+    "Called": "mgov.model.call",
     "Dependency": "mgov.model.service",
     "Filter": "mgov.governance.discovery",
     "Instance": "mgov.model.instance",
@@ -28,8 +31,12 @@ _PUBLIC = {
     "Platform": "mgov.governance.platform",
     "Registration": "mgov.model.registration",
     "Service": "mgov.model.service",
+    "Terms": "mgov.model.call",
 }
-__all__ = ["Dependency", "Filter", "Instance", "MgovError", "Platform", "Registration", "Service", "__version__"]
+__all__ = [
+    "Called", "Dependency", "Filter", "Instance", "MgovError", "Platform", "Registration", "Service", "Terms",
+    "__version__",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -33,7 +33,7 @@ def show(out: Output, called: Called, *, has_head: bool) -> None:
     else:
         out.write_bytes((head_of(called) if has_head else b"") + called.body)
     if called.is_fallback:
-        out.warn(f"{called.service} failed ({called.failure}): {_stand_in(called)}")
+        out.warn(f"{called.failure}; {_stand_in(called)}")
     else:
         again = f", attempt {len(called.attempts)}" if len(called.attempts) > 1 else ""
         out.note(f"{_status_line(called)} from {called.instance} in {called.latency_ms:.1f} ms{again}")

@@ -76,7 +76,9 @@ class Command(TyperCommand):
         pieces = ["[OPTIONS]"]
         for param in self.params:
             if param.param_type_name == "argument":
-                name = (param.metavar or "").strip("[]") + ("..." if param.nargs == -1 else "")
+                name = param.metavar or ""
+                name = name[1:-1] if name.startswith("[") and name.endswith("]") else name
+                name += "..." if param.nargs == -1 else ""
                 pieces.append(name if param.required else f"[{name}]")
         return [*pieces, "[-- COMMAND]"] if self.facts.takes_child else pieces
 

@@ -93,6 +93,7 @@ class Attempts:
         self._deadline_at = deadline_at
         self._hold_s = terms.deadline_s + SPARE_S
         self._tried: list[str] = []
+        self._is_cut_short = False              # whether the deadline left the last attempt less than its timeout
         self.done: list[Attempt] = []
 
     def first(self) -> Member:
@@ -137,6 +138,7 @@ class Attempts:
                 if tried is None:
                     raise DeadlineExceeded(f"no time was left to call {self._call.service}")
                 return tried
+            self._is_cut_short = timeout_s < self._terms.timeout_s
             tried = yield from self._attempt(member, permit, timeout_s)
             pause_s = self._pause_s(tried[0])
             if pause_s is None:
@@ -233,8 +235,7 @@ class Attempts:
         many = f", the last of {count} attempts" if count > 1 else ""
         service = self._call.service
         what = f"{last.instance}: {last.words}{many}"
-        is_late = last.error == TIMEOUT and self._ground.clock.monotonic() >= self._deadline_at
-        if is_late:
+        if last.error == TIMEOUT and self._is_cut_short:
             return DeadlineExceeded(
                 f"{service} did not answer within {format_duration(self._terms.deadline_s)} ({what})",
                 hint=f"mgov health {service}",

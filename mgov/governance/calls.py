@@ -181,7 +181,8 @@ class Calls:
             if self._answers is not None and terms.stale_if_error_s is not None:
                 keep_good(self._answers, call, called, now=self._clock.now())
             return called
-        why = failure.message if failure is not None else f"HTTP {called.status_code}" if called is not None else ""
+        status_code = called.status_code if called is not None else 0
+        why = failure.message if failure is not None else f"{call.service} answered HTTP {status_code}"
         instead = yield from self._instead(call, terms, request, why)
         if instead is not None:
             return instead._replace(request_id=request_id, attempts=tuple(seen))

@@ -216,11 +216,11 @@ def test_the_last_good_answer_and_a_file_stand_in_and_say_so(mgov, server, tmp_p
     assert mgov("call", "orders", "--stale-if-error", "5m").out == "ok\n"
     server.plan = says(503, b"sorry")
     code, out, err = mgov("call", "orders", "--stale-if-error", "5m", "--retry", "0", "-i")
-    assert (code, err) == (0, "warning: orders failed (HTTP 503): this is its last good answer, 0s old\n")
+    assert (code, err) == (0, "warning: orders answered HTTP 503; this is its last good answer, 0s old\n")
     assert out.split("\r\n")[2:] == ["X-Kind: plain", "X-Mgov-Fallback: last-good; age=0", "", "ok\n"]
     (tmp_path / "spare.json").write_text("[]")
     code, out, err = mgov("call", "orders/b", "--fallback", str(tmp_path / "spare.json"), "--retry", "0")
-    assert (code, out, err) == (0, "[]", "warning: orders failed (HTTP 503): this is the fallback given\n")
+    assert (code, out, err) == (0, "[]", "warning: orders answered HTTP 503; this is the fallback given\n")
     found = json.loads(mgov("call", "orders/b", "--fallback", server.url, "--retry", "0", "-o", "json", "-q").out)
     assert (found["status"], found["is_fallback"]) == (503, False)
 

@@ -369,7 +369,7 @@ def test_the_last_good_answer_stands_in_when_asked_for_and_says_so(make, platfor
     clock.advance(59)
     called = calls.get("orders", "/items", terms=STALE)
     assert (called.body, called.status_code, called.source, called.age_s) == (b"good", 200, "last-good", 59.0)
-    assert (called.failure, called.header("etag"), called.header("set-cookie")) == ("HTTP 500", "1", "")
+    assert (called.failure, called.header("etag"), called.header("set-cookie")) == ("orders answered HTTP 500", "1", "")
     assert tried(called) == [("a", 500)]
     assert calls.get("orders", "/items", terms=NO_RETRY).body == b"bad"
     assert calls.get("orders", "/other", terms=STALE).body == b"bad"
@@ -496,6 +496,30 @@ def test_a_cancelled_call_frees_its_permits(make, platform, clock, serve):
         asyncio.run(act())
     finally:
         let_go.set()
+    assert breakers.log == [("a", "cancelled"), ("orders", "cancelled")]
+
+
+def test_a_call_that_is_cancelled_while_it_asks_the_store_waits_for_the_answer_and_gives_it_back(
+    make, platform, clock, serve
+):
+    let_go, breakers = threading.Event(), FakeBreakers()
+    ask = breakers.permit
+
+    def ask_slowly(*words, **options):
+        let_go.wait(10)
+        return ask(*words, **options)
+
+    breakers.permit = ask_slowly
+    fleet(platform, serve().url)
+
+    async def act():
+        calls = AsyncCalls(make(platform, clock, breakers=breakers))
+        asyncio.get_running_loop().call_later(0.1, let_go.set)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await calls.get("orders")
+
+    asyncio.run(act())
     assert breakers.log == [("a", "cancelled"), ("orders", "cancelled")]
 
 

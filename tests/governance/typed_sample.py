@@ -2,7 +2,7 @@
 
 import asyncio
 
-from mgov import Dependency, Filter, Platform, Registration
+from mgov import Called, Dependency, Filter, Platform, Registration, Terms
 
 
 def synchronous(path: str, url: str) -> list[str]:
@@ -12,6 +12,8 @@ def synchronous(path: str, url: str) -> list[str]:
         platform.registry.register("orders", url, fields=fields)
         healthy: bool = all(not checked.is_failing for checked in platform.monitor.sweep(["orders"]))
         found = platform.discovery.find("orders", Filter(tags=("edge",)))
+        called: Called = platform.calls.get("orders", "/", terms=Terms(deadline_s=10.0, retry_count=0))
+        assert called.status_code == 200
         return [member.instance.url for member in found if healthy]
 
 
@@ -22,6 +24,8 @@ async def asynchronous(path: str, url: str) -> list[str]:
         actions: list[str] = [outcome.action for outcome in outcomes]
         checked, total = await asyncio.gather(platform.monitor.sweep(), platform.registry.statistics())
         picked = await platform.discovery.pick("orders", "round-robin", count=1)
+        called = await platform.calls.request("GET", "orders", "/", headers={"X-A": "b"})
+        assert called.body == b""
         exported = await platform.manifests.export()
         names: list[str] = [entry.service.name for entry in exported]
         assert len(checked) == total["total_instances"]
