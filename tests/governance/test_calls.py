@@ -5,6 +5,7 @@ import socket
 import threading
 
 import pytest
+from certificates import Certificates, TlsServer
 from fakes import FakeClock
 from upstream import Upstream, says
 
@@ -14,6 +15,7 @@ from mgov.governance.async_calls import AsyncCalls
 from mgov.governance.calls import Calls
 from mgov.model.call import Call, Terms
 from mgov.model.registration import Registration
+from mgov.net.probe import Trust
 
 NO_RETRY = Terms(retry_count=0)
 STALE = Terms(stale_if_error_s=60.0, retry_count=0)
@@ -216,6 +218,34 @@ def test_nobody_unknown_no_instances_maintenance_and_another_protocol_are_told_a
     platform.registry.register("cache", "redis://127.0.0.1:6379")
     with pytest.raises(UsageError, match="cache speaks redis: a call speaks http and https"):
         calls.get("cache")
+
+
+def test_an_instance_in_the_callers_zone_comes_first_and_one_without_weight_not_at_all(make, platform, clock, serve):
+    for id, zone, weight in (("a", "north", 1), ("b", "south", 1), ("c", "south", 0)):
+        fields = Registration(id=id, zone=zone, weight=weight)
+        platform.registry.register("orders", serve(says(503)).url, fields=fields)
+    calls = make(platform, clock)
+    for zone, order in (("", "abab"), ("south", "baba"), ("north", "abab"), ("west", "abab")):
+        called = calls.get("orders", terms=Terms(zone=zone))
+        assert "".join(attempt.instance for attempt in called.attempts) == order
+        clock.advance(60)                                       # for the retry budget
+
+
+def test_an_https_instance_is_trusted_as_its_service_says_unless_the_caller_says_otherwise(
+    make, platform, clock, tmp_path, require
+):
+    require("openssl")
+    server = TlsServer(*Certificates(tmp_path).make("valid", "IP:127.0.0.1"))
+    try:
+        fleet(platform, f"https://127.0.0.1:{server.port}")
+        with pytest.raises(RemoteError, match="self-signed certificate"):
+            make(platform, clock).get("orders", terms=NO_RETRY)
+        calls = make(platform, clock, trust_of=lambda service: Trust(insecure=service == "orders"))
+        assert calls.get("orders", terms=NO_RETRY).status_code == 200
+        with pytest.raises(RemoteError, match="self-signed certificate"):
+            calls.request("GET", "orders", terms=NO_RETRY, trust=Trust())
+    finally:
+        server.close()
 
 
 # -- time
