@@ -212,7 +212,7 @@ _mgov_shape() {
         kinds=','
         ;;
     'config')
-        commands='set unset get show history diff rollback promote watch exec gc'
+        commands='set unset get show history diff rollback promote schema validate watch exec gc'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -254,6 +254,26 @@ _mgov_shape() {
     'config promote')
         options='--from --to --only --keep -m --message --expect-rev --plain --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--from= --to= --only= --keep= -m= --message= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'config schema')
+        commands='set show'
+        options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
+        ;;
+    'config schema set')
+        options='--none -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services @files'
+        ;;
+    'config schema show')
+        options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=text --output=text --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'config validate')
+        options='-e --env --version -f --file -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= --version= -f=@files --file=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@services'
         ;;
     'config watch')

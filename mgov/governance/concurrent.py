@@ -185,6 +185,9 @@ class AsyncConfigs(_InThread[Configs]):
     promote = _in_thread(Configs.promote)
     publish = _in_thread(Configs.publish)
     gc = _in_thread(Configs.gc)
+    schema = _in_thread(Configs.schema)
+    set_schema = _in_thread(Configs.set_schema)
+    violations = _in_thread(Configs.violations)
     follow = _in_thread(Configs.follow)
 
     async def watch(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import NotFound, StoreDamaged, StoreError, UsageError
-from mgov.governance.current import at_version, current, value_at
-from mgov.governance.publishing import Published, Terms, publish
-from mgov.model.config import BASE, DEFAULT, NO_VERSION, Version, folder_key, lookup, number_of, version_key
+from mgov.governance.current import at_version, current, newest_base, value_at
+from mgov.governance.publishing import Published, Terms, publish, schema_of
+from mgov.model.config import BASE, DEFAULT, NO_VERSION, Version, folder_key, lookup, merge, number_of, version_key
 from mgov.model.key import parse_key
 from mgov.model.names import check_name
+from mgov.model.service import service_key
 from mgov.model.setting import Difference, differences, with_settings, without_settings
 from mgov.store.base import Write
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
     from mgov.clock import Clock
     from mgov.governance.following import Change, Follower
+    from mgov.governance.outcomes import Outcome
     from mgov.governance.trusts import Trusts
     from mgov.model.config import Configuration, Path, Values
     from mgov.model.quiesce import Quiesce
+    from mgov.model.schema import Violation
     from mgov.store.base import Store
     from mgov.store.snapshot import Snapshots
 
@@ -125,6 +128,43 @@ class Configs:
 
         path = parse_key(key) if key else ()
         return resolve(value_at(configuration, key), configuration, path, self._trusts(), self._environ)
+
+    # -- validating
+
+    def schema(self, service: str) -> Mapping[str, Any]:
+        """The JSON Schema that the service's configuration is held to, {} where there is none; NotFound."""
+        from mgov.governance.fleet import suggest_service
+
+        if self._store.read(service_key(check_name(service))) is None:
+            raise NotFound(f"no service {service}", hint=suggest_service(self._store, service))
+        return schema_of(self._store, service)
+
+    def set_schema(self, service: str, schema: Mapping[str, Any]) -> Outcome:
+        """Hold what is published from now on to `schema`, to none with {}; UsageError where it is no schema."""
+        from mgov.governance.definition import change_definition
+
+        if schema:
+            from mgov.model.schema import check_schema
+
+            schema = check_schema(schema)
+        return change_definition(
+            self._store, service, lambda known: known._replace(config_schema=dict(schema)), operation="config schema"
+        )
+
+    def over_base(self, service: str, values: Values) -> Values:
+        """`values` as the service would read them, over the newest base."""
+        below = newest_base(self._store, service)
+        return merge(below.values, values) if below is not None else values
+
+    def violations(self, service: str, values: Mapping[str, Any]) -> list[Violation]:
+        """What in `values` the service's schema refuses, by key; NotFound where it has no schema."""
+        schema = self.schema(service)
+        if not schema:
+            raise NotFound(f"{service} has no schema for its configuration",
+                           hint=f"mgov config schema set {service} FILE")
+        from mgov.model.schema import violations
+
+        return violations(schema, values)
 
     # -- following
 

@@ -73,12 +73,12 @@ def all_members(store: "Store", *, now: float, pattern: str = "*") -> "Iterator[
             yield context.member(document, now)
 
 
-def suggest_service(store: "Store", name: str) -> str:
-    """A hint for a service name that nobody registered."""
+def suggest_service(store: "Store", name: str, otherwise: str = "mgov services") -> str:
+    """A hint for a service name that nobody registered: the one most likely meant, or `otherwise`."""
     from mgov.model.names import is_glob, suggest
 
     near = None if is_glob(name) else suggest(name, [d.key.partition("/")[2] for d in store.scan("service/")])
-    return f"did you mean {near}?" if near else "mgov services"
+    return f"did you mean {near}?" if near else otherwise
 
 
 def instance_hint(store: "Store", name: str, instance: str) -> str:

@@ -6,10 +6,10 @@ one or two of them and writes one, compare-and-set; one that is refused writes n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mgov.errors import Conflict, DeadlineExceeded, MgovError, NotFound, RateLimited, StoreDamaged
-from mgov.governance.outcomes import CHANGED, UNCHANGED, Outcome
+from mgov.errors import Conflict, DeadlineExceeded, MgovError, NotFound, RateLimited
+from mgov.governance.fleet import suggest_service
 from mgov.governance.takings import Takings
 from mgov.model.limit import (
     LimitPolicy,
@@ -20,16 +20,16 @@ from mgov.model.limit import (
     parse_policy,
     seconds_up,
     split_key,
-    to_table,
 )
 from mgov.model.names import matches
 from mgov.model.record import NamedTuple
 from mgov.model.units import format_duration
-from mgov.store.base import UPDATE_ATTEMPTS, Write, value_of
+from mgov.store.base import UPDATE_ATTEMPTS, value_of
 
 if TYPE_CHECKING:
     from mgov.clock import Clock
-    from mgov.store.base import Document, Store
+    from mgov.governance.outcomes import Outcome
+    from mgov.store.base import Store
 
 POLICY_AGE_S = 1.0
 TAKE_ATTEMPTS = 1000                            # a hundred processes on one key may lose fifty races in a row
@@ -183,7 +183,7 @@ class Limits:
         if found is not None:
             return found
         if self._store.read(f"service/{name}") is None:
-            raise _unknown(self._store, name)
+            raise NotFound(f"no service {name}", hint=suggest_service(self._store, name, f"mgov register {name}"))
         raise NotFound(f"{name} has no limit", hint=f"mgov limit set {name} 100/1m --burst 20")
 
     def set_policy(self, name: str, policy: LimitPolicy | None) -> Outcome:
@@ -191,37 +191,13 @@ class Limits:
 
         NotFound for a service that nobody registered.
         """
-        split_key(name)
-        for _ in range(UPDATE_ATTEMPTS):
-            document = self._store.read(f"service/{name}")
-            if document is None:
-                raise _unknown(self._store, name)
-            if document.is_held:
-                raise StoreDamaged(
-                    f"the definition of {name} is invalid, so nothing of it is changed", hint="mgov store check"
-                )
-            value = {key: field for key, field in document.value.items() if key != "limit"}
-            if policy is not None:
-                value["limit"] = to_table(policy)
-            try:
-                return self._write_policy(name, policy, value, document)
-            except Conflict:
-                continue
-        raise Conflict(f"{name} changed {UPDATE_ATTEMPTS} times while its limit was being set", hint="try again")
+        from mgov.governance.definition import change_definition
 
-    def _write_policy(
-        self, name: str, policy: LimitPolicy | None, value: dict[str, Any], before: Document
-    ) -> Outcome:
-        action, revision = UNCHANGED, before.revision
-        was = parse_policy(before.value["limit"]) if "limit" in before.value else None
-        if was != policy:
-            action, revision = CHANGED, self._store.write(
-                Write(before.key, value, before.revision), operation="limit"
-            )
+        outcome = change_definition(self._store, name, lambda known: known._replace(limit=policy), operation="limit")
         self._policies[name] = (policy, self._clock.monotonic())
         if policy is None:
             self._takings.forget(name)
-        return Outcome(action, name, "", revision)
+        return outcome
 
     def _find_policy(self, name: str) -> LimitPolicy | None:
         now = self._clock.monotonic()
@@ -237,10 +213,3 @@ class Limits:
 def _state(key: str, policy: LimitPolicy, tat: int | None, now_ns: int) -> KeyState:
     look = decide(policy, tat, now_ns, 0)
     return KeyState(key, policy, look.remaining, seconds_up(look.tat - now_ns) if look.tat is not None else 0.0)
-
-
-def _unknown(store: Store, name: str) -> NotFound:
-    from mgov.model.names import suggest
-
-    near = suggest(name, [document.key.partition("/")[2] for document in store.scan("service/")])
-    return NotFound(f"no service {name}", hint=f"did you mean {near}?" if near else f"mgov register {name}")

@@ -6,18 +6,19 @@ made that number meanwhile; who lost the race begins again from what the other m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mgov.errors import Conflict, UsageError
 from mgov.governance.current import base_version, find, newest_base
 from mgov.model.config import BASE, MAX_NUMBER, NO_VERSION, Version, folder_key, merge, to_value, version_key
 from mgov.model.record import NamedTuple
+from mgov.model.service import service_key
 from mgov.model.setting import Difference, check_values, checksum, differences, is_same, refuse_secrets
 from mgov.model.units import format_time
-from mgov.store.base import ABSENT, Write
+from mgov.store.base import ABSENT, Write, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mgov.clock import Clock
     from mgov.model.config import Configuration, Values
@@ -80,7 +81,10 @@ def publish(
         refuse_secrets(own, wanted, is_plain=terms.is_plain)
         below = _below(store, service, environment, terms)
         result = _compared(service, environment, head, wanted, below, terms)
-        if result.is_unchanged or terms.dry_run:
+        if result.is_unchanged:
+            return result
+        _check_against_schema(store, service, environment, merge(below.values, wanted) if below is not None else wanted)
+        if terms.dry_run:
             return result
         version = Version(
             result.after, store.actor, format_time(clock.now()), terms.message, terms.operation, checksum(wanted),
@@ -115,6 +119,21 @@ def _below(store: Store, service: str, environment: str, terms: Terms) -> Versio
     if terms.base is None:
         return newest_base(store, service)
     return base_version(store, service, terms.base) if terms.base else None
+
+
+def _check_against_schema(store: Store, service: str, environment: str, values: Values) -> None:
+    """Raise UsageError where a service would read what its schema refuses; nobody reads the base alone."""
+    schema = schema_of(store, service)
+    if schema and environment != BASE:
+        from mgov.model.schema import refuse_violations
+
+        refuse_violations(schema, values, f"{service} {environment}")
+
+
+def schema_of(store: Store, service: str) -> Mapping[str, Any]:
+    """The schema of a service's configuration, in its definition; {} where there is none."""
+    found: Mapping[str, Any] = value_of(store.read(service_key(service))).get("config_schema", {})
+    return found
 
 
 def _compared(

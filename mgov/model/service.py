@@ -23,7 +23,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 MAX_TEXT_CHARS = 1024 * 1024
 TEXT_FIELDS = ("title", "version", "description", "owner", "domain", "tier")
 POLICIES = ("health", "limit", "breaker")       # tables of rules, each with a module of its own
-_KEYS = ("name", *TEXT_FIELDS, "tags", "metadata", "datastores", "api", "schema", "dependencies", *POLICIES, "origin")
+_SCHEMAS = ("schema", "config_schema")
+_KEYS = ("name", *TEXT_FIELDS, "tags", "metadata", "datastores", "api", *_SCHEMAS, "dependencies", *POLICIES, "origin")
 
 
 class Dependency(NamedTuple):
@@ -35,8 +36,8 @@ class Dependency(NamedTuple):
 
 
 class Service(NamedTuple):
-    """A definition. `api` lists endpoints as `METHOD /path`; `schema` is a JSON Schema of what the service owns;
-    `limit` is how often it may be called, None for as often as one likes.
+    """A definition. `api` lists endpoints as `METHOD /path`; `schema` is a JSON Schema of what the service owns,
+    `config_schema` of its configuration; `limit` is how often it may be called, None for as often as one likes.
 
     `health` is what holds for the checks of all its instances. `origin` says who keeps the definition:
     `manifest:SCOPE`, `register`, or '' where a person wrote the file.
@@ -54,6 +55,7 @@ class Service(NamedTuple):
     datastores: tuple[str, ...] = ()
     api: tuple[str, ...] = ()
     schema: Mapping[str, Any] = {}
+    config_schema: Mapping[str, Any] = {}
     dependencies: tuple[Dependency, ...] = ()
     health: HealthPolicy | None = None
     limit: LimitPolicy | None = None
@@ -87,6 +89,7 @@ def parse_service(name: str, table: Mapping[str, Any]) -> Service:
         datastores=texts_at(table, "datastores"),
         api=parse_api(api),
         schema=check_schema(table.get("schema", {})),
+        config_schema=check_schema(table.get("config_schema", {}), "config_schema"),
         dependencies=parse_dependencies(table.get("dependencies", []), of=name),
         health=policies.get("health"),
         limit=policies.get("limit"),
@@ -114,8 +117,9 @@ def to_table(service: Service) -> dict[str, Any]:
         from mgov.model.policies import policy_tables
 
         table.update(policy_tables(service))
-    if service.schema:
-        table["schema"] = dict(service.schema)
+    for field in _SCHEMAS:
+        if schema := getattr(service, field):
+            table[field] = dict(schema)
     return table
 
 
@@ -263,11 +267,11 @@ def _dependency_entry(dependency: Dependency) -> str | dict[str, Any]:
     return entry
 
 
-def check_schema(value: Any) -> dict[str, Any]:
+def check_schema(value: Any, place: str = "schema") -> dict[str, Any]:
     """Return `value` if it is a table that both JSON and TOML can hold; else raise UsageError naming the place."""
     if not isinstance(value, dict):
-        raise UsageError(f"schema must be a table, not {value!r:.40}")
-    _plain(value, "schema")
+        raise UsageError(f"{place} must be a table, not {value!r:.40}")
+    _plain(value, place)
     return value
 
 

@@ -1,0 +1,46 @@
+"""Changing a part of a registered service's definition: read, a pure function, written on the condition that nobody
+was quicker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mgov.errors import Conflict, NotFound, StoreDamaged
+from mgov.governance.fleet import suggest_service
+from mgov.governance.outcomes import CHANGED, UNCHANGED, Outcome
+from mgov.model.names import check_name
+from mgov.model.service import parse_service, service_key, to_table
+from mgov.store.base import UPDATE_ATTEMPTS, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mgov.model.service import Service
+    from mgov.store.base import Store
+
+
+def change_definition(store: Store, name: str, change: Callable[[Service], Service], *, operation: str) -> Outcome:
+    """Put `change` of the service's definition in its place; "unchanged" where that is the same.
+
+    NotFound for a service that nobody registered, StoreDamaged where its definition is invalid.
+    """
+    check_name(name)
+    for _ in range(UPDATE_ATTEMPTS):
+        document = store.read(service_key(name))
+        if document is None:
+            raise NotFound(f"no service {name}", hint=suggest_service(store, name, f"mgov register {name}"))
+        if document.is_held:
+            raise StoreDamaged(
+                f"the definition of {name} is invalid, so nothing of it is changed", hint="mgov store check"
+            )
+        known = parse_service(name, document.value)
+        wanted = change(known)
+        if wanted == known:
+            return Outcome(UNCHANGED, name, "", document.revision)
+        try:
+            revision = store.write(Write(document.key, to_table(wanted), document.revision), operation=operation)
+        except Conflict:
+            continue
+        return Outcome(CHANGED, name, "", revision)
+    raise Conflict(f"{name} changed {UPDATE_ATTEMPTS} times while it was being changed", hint="try again")

@@ -1,0 +1,126 @@
+"""A JSON Schema over a configuration: which keys break which rule. The package jsonschema knows the rules; what it
+says is put in words that name the key and never show a value.
+
+A schema says its own draft by `$schema` [2020-12]. It must be whole: a `$ref` to another document is refused, nothing
+is fetched. What a reference (`env:NAME`) will resolve to is not known here, and is not judged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mgov.errors import UsageError
+from mgov.model.config import lookup
+from mgov.model.key import format_key
+from mgov.model.record import NamedTuple
+from mgov.model.secret import is_secret, reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+REQUIRED = "required"
+_BOUNDS = {
+    "minimum": "must be at least", "maximum": "must be at most", "exclusiveMinimum": "must be more than",
+    "exclusiveMaximum": "must be less than", "multipleOf": "must be a multiple of", "minLength": "must have at least",
+    "maxLength": "must have at most", "minItems": "must have at least", "maxItems": "must have at most",
+    "enum": "must be one of", "const": "must be", "pattern": "must match", "type": "must be",
+}  # fmt: skip
+_UNITS = {"minLength": "characters", "maxLength": "characters", "minItems": "items", "maxItems": "items"}
+MAX_SHOWN_CHARS = 200
+
+
+class Violation(NamedTuple):
+    """One key (dotted, '' for the whole) that breaks a rule of the schema, in words."""
+
+    key: str
+    rule: str
+    message: str
+
+
+def check_schema(schema: Any) -> dict[str, Any]:
+    """Return `schema` if it is one; raise UsageError naming the place where not."""
+    from mgov.model.service import check_schema as check_storable
+
+    validator = _validator(check_storable(schema))
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        validator.check_schema(schema)
+    except SchemaError as error:
+        place = format_key(str(part) for part in error.absolute_path)
+        raise UsageError(f"the schema is invalid{f' at {place}' if place else ''}: {error.message[:MAX_SHOWN_CHARS]}") \
+            from None
+    return dict(schema)
+
+
+def violations(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[Violation]:
+    """What in `values` breaks the schema, by key; raise UsageError where the schema cannot be applied."""
+    validator = _validator(schema)
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    found: set[Violation] = set()
+    try:
+        for error in validator(dict(schema), registry=Registry()).iter_errors(dict(values)):
+            if reference(error.instance) is None:
+                found.update(_described(error, values))
+    except Unresolvable as error:
+        raise UsageError(f"the schema refers to {str(error.ref)[:80]!r}, which is not in it",
+                         hint="a schema is one document: put what it refers to under $defs") from None
+    return sorted(found)
+
+
+def refuse_violations(schema: Mapping[str, Any], values: Mapping[str, Any], what: str) -> None:
+    """Raise UsageError with the first violation, and how many more there are."""
+    found = violations(schema, values)
+    if found:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        first = found[0]
+        raise UsageError(f"{first.key or what} {first.message}, says the schema ({first.rule}){more}",
+                         hint="mgov config validate shows all; mgov config schema show says what is allowed")
+
+
+def _validator(schema: Any) -> Any:
+    try:
+        from jsonschema import Draft202012Validator
+        from jsonschema.validators import validator_for
+    except ImportError:
+        raise UsageError("checking a configuration against its schema needs the package jsonschema",
+                         hint="pip install 'mgov[schema]'") from None
+    return validator_for(schema, default=Draft202012Validator)
+
+
+def _described(error: Any, values: Mapping[str, Any]) -> Iterator[Violation]:
+    path = tuple(str(part) for part in error.absolute_path)
+    rule, wanted = str(error.validator), error.validator_value
+    if rule == REQUIRED:
+        for name in wanted:
+            if name not in error.instance:
+                yield Violation(format_key((*path, name)), rule, "is missing")
+        return
+    yield Violation(format_key(path), rule, _words(rule, wanted) or _own_words(error, path, values))
+
+
+def _words(rule: str, wanted: Any) -> str:
+    if rule not in _BOUNDS:
+        return ""
+    shown = " or ".join(map(str, wanted)) if rule == "type" and isinstance(wanted, list) else _shown(wanted)
+    unit = f" {_UNITS[rule]}" if rule in _UNITS else ""
+    return f"{_BOUNDS[rule]} {shown}{unit}"
+
+
+def _own_words(error: Any, path: tuple[str, ...], values: Mapping[str, Any]) -> str:
+    """jsonschema's own words, which show the value; not where that is a secret."""
+    try:
+        has_secret = is_secret(path or ("",), lookup(values, path))
+    except KeyError:                            # within a list
+        has_secret = True
+    return f"breaks {error.validator}" if has_secret else f"is refused: {error.message[:MAX_SHOWN_CHARS]}"
+
+
+def _shown(wanted: Any) -> str:
+    from mgov.model.setting import to_json
+
+    if isinstance(wanted, list):
+        return ", ".join(to_json(item) for item in wanted)[:MAX_SHOWN_CHARS]
+    return str(wanted)[:MAX_SHOWN_CHARS] if isinstance(wanted, str) else to_json(wanted)[:MAX_SHOWN_CHARS]
