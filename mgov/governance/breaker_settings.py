@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mgov.errors import Conflict, NotFound, StoreDamaged, UsageError
+from mgov.errors import UsageError
 from mgov.governance.breaker_store import load, require
 from mgov.governance.breakers import Shown
-from mgov.governance.fleet import suggest_service
-from mgov.governance.outcomes import CHANGED, UNCHANGED, Outcome
+from mgov.governance.definition import change_definition
 from mgov.model.breaker import FORCES, settle
 from mgov.model.breaker_document import FRESH
 from mgov.model.breaker_policy import DEFAULT_POLICY, BreakerPolicy, change_policy, parse_breaker_policy
-from mgov.model.names import check_name, matches, suggest
-from mgov.model.service import parse_service, service_key, to_table
-from mgov.store.base import ABSENT, UPDATE_ATTEMPTS, Write
+from mgov.model.names import matches, suggest
+from mgov.model.service import service_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mgov.governance.outcomes import Outcome
+    from mgov.model.service import Service
     from mgov.store.base import Store
 
 LIFT = "none"
@@ -37,26 +37,14 @@ def write_policy(
     store: Store, service: str, given: Mapping[str, Any], *, replace: bool
 ) -> tuple[Outcome, BreakerPolicy]:
     """Change what is `given` of the `[breaker]` table of a registered service; return its policy then."""
-    check_name(service)
-    for _ in range(UPDATE_ATTEMPTS):
-        document = store.read(service_key(service))
-        if document is None:
-            raise NotFound(f"no service {service}", hint=suggest_service(store, service))
-        if document.is_held:
-            raise StoreDamaged(
-                f"the definition of {service} is invalid, so nothing of it is changed", hint="mgov store check"
-            )
-        known = parse_service(service, document.value)
+    policy = DEFAULT_POLICY
+
+    def change(known: Service) -> Service:
+        nonlocal policy
         policy = change_policy(DEFAULT_POLICY if replace else known.breaker or DEFAULT_POLICY, given)
-        table = to_table(known._replace(breaker=policy if policy != DEFAULT_POLICY else None))
-        if table == document.value:
-            return Outcome(UNCHANGED, service, "", document.revision), policy
-        try:
-            write = Write(service_key(service), table, document.revision or ABSENT)
-            return Outcome(CHANGED, service, "", store.write(write, operation="breaker set")), policy
-        except Conflict:
-            continue
-    raise Conflict(f"{service} changed {UPDATE_ATTEMPTS} times while it was being changed", hint="try again")
+        return known._replace(breaker=policy if policy != DEFAULT_POLICY else None)
+
+    return change_definition(store, service, change, operation="breaker set"), policy
 
 
 def states(store: Store, pattern: str, now: float) -> list[Shown]:
