@@ -83,14 +83,15 @@ def history(
     now = session.clock.now()
     after, at = _since(since, now)
     changes = session.platform().changes
-    if key is not None:
-        found = changes.of(key, after=after, since=at, author=author)
-    else:
-        found = changes.list(after=after, since=at, author=author, service=service)
     count = (USUAL_LIMIT if since is None else 0) if limit is None else limit
+    newest = count + 1 if count else 0          # one more tells whether there are more
+    if key is not None:
+        found = changes.of(key, after=after, since=at, author=author, newest=newest)
+    else:
+        found = changes.list(after=after, since=at, author=author, service=service, newest=newest)
     shown = found[-count:] if count else found
     differences = changes.compare(shown) if diff else None
-    cut = f"the newest {len(shown)} of {len(found)}; --limit 0 shows all" if len(shown) < len(found) else ""
+    cut = f"the newest {len(shown)}; --limit 0 shows all" if len(shown) < len(found) else ""
     return _history_view(shown, differences, now)._replace(summary=cut or ("" if shown else "no changes"))
 
 

@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mgov.errors import Compacted, Conflict, NotFound, StoreDamaged
+from mgov.errors import Compacted, NotFound
 from mgov.governance.current import values_around
 from mgov.governance.fleet import suggest_service
 from mgov.governance.leaving import forget_instances, forget_services
 from mgov.governance.outcomes import CHANGED, CREATED, REMOVED, Outcome
-from mgov.model.config import FAMILY as CONFIG
-from mgov.model.instance import from_value
+from mgov.governance.reversing import documents_of, guards_of, is_seen_no_more, reversal_of, value_of
+from mgov.model.config import to_value, version_key
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
 from mgov.model.undo import (
+    CONFIG,
     CREATE,
     DELETE,
     FAMILIES,
     INSTANCE,
-    MAINTENANCE,
     SERVICE,
     Reversal,
-    Span,
     check_complete,
     check_owned,
+    is_by,
     message_of,
     select,
     service_of,
     spans,
 )
+from mgov.model.units import format_time
 from mgov.store.base import ABSENT, Write, revision_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from mgov.clock import Clock
     from mgov.store.base import Change, Document, Earlier, Store
 
     Value = Mapping[str, Any]
-
-FEW_SERVICES = 20                               # up to here, each is read alone
 
 
 class Difference(NamedTuple):
@@ -70,24 +72,24 @@ class Undo(NamedTuple):
 
 
 class Changes:
-    """The change feed of a store, and undo. `actor` is whose changes are one's own."""
+    """The change feed of a store, and undo. One's own changes are those of the store's actor."""
 
-    def __init__(self, store: Store, actor: str) -> None:
-        self._store, self._actor = store, actor
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
 
     def of(
-        self, key: str, *, after: str | None = None, since: float | None = None, author: str = ""
+        self, key: str, *, after: str | None = None, since: float | None = None, author: str = "", newest: int = 0
     ) -> Sequence[Change]:
-        """The changes of `key`, oldest first; NotFound where none of all times is kept.
+        """The changes of `key`, oldest first, as `list` picks them; NotFound where none of all times is kept.
 
         A key is `orders` (the service and all that is its own), `orders/INSTANCE`, or a store's key such as
         `service/orders` or `instance/orders`, with all below it.
         """
         wanted = _matcher(key)
-        found = [change for change in self._feed(after, since) if wanted(change.key)]
-        if not found and after is None and since is None:
+        found = self._pick(after, since, newest, lambda c: wanted(c.key) and author in ("", c.author))
+        if not found and after is None and since is None and not any(wanted(c.key) for c in self._store.changes_back()):
             raise NotFound(f"no change of {key} is kept", hint=suggest_service(self._store, _named_in(key)))
-        return [change for change in found if author in ("", change.author)]
+        return found
 
     def compare(self, changes: Sequence[Change]) -> Sequence[Difference]:
         """What each of `changes` (oldest first) did, from the kept copies."""
@@ -114,21 +116,21 @@ class Changes:
         NotFound where there is none, or what something was before is no longer kept; Conflict where something newer
         stands in the way, or an instance would stand without its service.
         """
-        changes = self._feed(after, since)
+        author = self._store.actor if mine else ""
+        everything = after is not None or since is not None
+        changes = self._feed(after, since) if everything else self._newest_commit(author)
         if after is not None:
             check_complete(changes, revision_order(after))
-        everything = after is not None or since is not None
-        taken = select(changes, author=self._actor if mine else "", is_newest_only=not everything)
+        taken = select(changes, author=author, is_newest_only=not everything)
         if not taken:
-            whose = f" of {self._actor}" if mine else ""
+            whose = f" of {self._store.actor}" if mine else ""
             raise NotFound(f"there is no change{whose} to take back", hint="mgov history")
-        _refuse_versions(taken)
         parts = spans(changes, taken)
-        documents = self._documents(parts)
+        documents = documents_of(self._store, parts)
         earlier = self._store.earlier()
-        reversals = [_reversal(span, documents.get(span.key), earlier) for span in parts]
+        reversals = [reversal_of(self._store, span, documents.get(span.key), earlier) for span in parts]
         check_owned(reversals, documents)
-        return Undo(tuple(taken), tuple(reversals), tuple(_guards(reversals, documents)))
+        return Undo(tuple(taken), tuple(reversals), tuple(guards_of(reversals, documents)))
 
     def undo(self, plan: Undo) -> Sequence[Outcome]:
         """Carry out a plan as one commit of the operation `undo`; what became of each key.
@@ -136,29 +138,63 @@ class Changes:
         Conflict when somebody changed one of its keys since it was made: nothing is changed then.
         """
         effects = plan.effects
-        writes = [Write(r.key, dict(r.then) if r.then is not None else None, r.revision or ABSENT) for _, r in effects]
+        message = message_of(plan.taken)
+        writes = [self._write(reversal, message) for _, reversal in effects]
         guards = [Write(d.key, d.value, d.revision) for d in plan.guards]
         if not writes:
             return []
-        revisions = self._store.write_many([*guards, *writes], operation="undo", message=message_of(plan.taken))
+        revisions = self._store.write_many([*guards, *writes], operation="undo", message=message)
         reversals = [reversal for _, reversal in effects]
-        forget_instances(self._store, [(r.service, r.instance) for r in reversals if _is_seen_no_more(r)])
+        forget_instances(self._store, [(r.service, r.instance) for r in reversals if is_seen_no_more(r)])
         forget_services(self._store, [r.service for r in reversals if r.then is None and r.key.startswith(SERVICE)])
         found = zip(effects, revisions[len(guards) :], strict=True)
         return [Outcome(word, r.service, r.instance, revision) for (word, r), revision in found]
 
     def list(
-        self, *, after: str | None = None, since: float | None = None, author: str = "", service: str = ""
+        self,
+        *,
+        after: str | None = None,
+        since: float | None = None,
+        author: str = "",
+        service: str = "",
+        newest: int = 0,
     ) -> Sequence[Change]:
         """The kept changes, oldest first: after the revision `after`, from the time `since` on (seconds since the
-        epoch), by `author`, of what belongs to `service`."""
-        return [
-            change
-            for change in self._feed(after, since)
-            if author in ("", change.author) and service in ("", service_of(change.key))
-        ]
+        epoch), by `author`, of what belongs to `service`; of these the `newest` so many (0: all)."""
+        return self._pick(
+            after, since, newest, lambda c: author in ("", c.author) and service in ("", service_of(c.key))
+        )
 
     # -- inside
+
+    def _write(self, reversal: Reversal, message: str) -> Write:
+        if reversal.version is None:
+            value = dict(reversal.then) if reversal.then is not None else None
+            return Write(reversal.key, value, reversal.revision or ABSENT)
+        at = format_time(self._clock.now())
+        version = reversal.version._replace(author=self._store.actor, at=at, message=message)
+        environment = reversal.key.split("/")[2]
+        return Write(version_key(reversal.service, environment, version.number), to_value(version), ABSENT)
+
+    def _pick(
+        self, after: str | None, since: float | None, newest: int, is_wanted: Callable[[Change], bool]
+    ) -> Sequence[Change]:
+        if newest and after is None and since is None:
+            return tuple(islice(filter(is_wanted, self._store.changes_back()), newest))[::-1]
+        found = tuple(filter(is_wanted, self._feed(after, since)))
+        return found[-newest:] if newest else found
+
+    def _newest_commit(self, author: str) -> Sequence[Change]:
+        """The changes from the beginning of the newest commit of `author` on."""
+        found: deque[Change] = deque()
+        commit = ""
+        for change in self._store.changes_back():
+            found.appendleft(change)
+            if not commit and is_by(change, author):
+                commit = change.commit
+            if change.revision == commit:
+                break
+        return tuple(found)
 
     def _feed(self, after: str | None, since: float | None) -> Sequence[Change]:
         changes = tuple(self._store.changes(after))
@@ -173,37 +209,21 @@ class Changes:
             around = values_around(self._store, change.key)
             return Difference(change, *around, is_kept=around[1] is not None)
         try:
-            before = None if change.action == CREATE else _value(earlier.read(change.key, change.revision))
-            if later is None or change.action == DELETE:
-                after = _value(self._store.read(change.key)) if change.action != DELETE else None
+            before = None if change.action == CREATE else value_of(earlier.read(change.key, change.revision))
+            if change.action == DELETE:
+                after = None
+            elif later is None:
+                after = value_of(self._store.read(change.key))
             else:
-                after = None if later.action == CREATE else _value(earlier.read(later.key, later.revision))
+                after = None if later.action == CREATE else value_of(earlier.read(later.key, later.revision))
         except Compacted:
             return Difference(change, None, None, is_kept=False)
         return Difference(change, before, after)
 
-    def _documents(self, parts: Sequence[Span]) -> dict[str, Document]:
-        """What there is now of the services that `parts` touch, by key."""
-        names = list(dict.fromkeys(service_of(span.key) for span in parts))
-        touched = {span.key.rpartition("/")[0] for span in parts}
-        keys = {span.key for span in parts}
-        found: dict[str, Document] = {}
-        if len(names) > FEW_SERVICES:
-            found = {d.key: d for d in self._store.scan(f"{SERVICE}/") if service_of(d.key) in names}
-        for name in names:
-            single = [f"{SERVICE}/{name}"] if f"{SERVICE}/{name}" not in found else []
-            is_all = f"{SERVICE}/{name}" in keys
-            if is_all or f"{MAINTENANCE}/{name}" in keys:
-                single.append(f"{MAINTENANCE}/{name}")
-            found |= {key: document for key in single if (document := self._store.read(key)) is not None}
-            if is_all or f"{INSTANCE}/{name}" in touched:
-                found |= {document.key: document for document in self._store.scan(f"{INSTANCE}/{name}/")}
-        return found
-
 
 def _matcher(key: str) -> Any:
     family, _, rest = key.partition("/")
-    if family in (*FAMILIES, CONFIG) and rest:
+    if family in FAMILIES and rest:
         return lambda known: known == key or known.startswith(f"{key}/")
     check_name(family)
     if rest:
@@ -212,70 +232,12 @@ def _matcher(key: str) -> Any:
     return lambda known: service_of(known) == family
 
 
-def _refuse_versions(taken: Iterable[Change]) -> None:
-    """Raise Conflict where a version of a configuration was made: it stays, and a newer one brings the old back."""
-    for change in taken:
-        if change.key.startswith(f"{CONFIG}/"):
-            _, service, environment, _ = change.key.split("/")
-            raise Conflict(
-                f"revision {change.revision} is of the configuration of {service} in {environment}: its versions stay",
-                hint=f"mgov config rollback {service} -e {environment}",
-            )
-
-
 def _named_in(key: str) -> str:
     family, _, rest = key.partition("/")
-    return rest.split("/")[0] if family in (*FAMILIES, CONFIG) and rest else family
-
-
-def _reversal(span: Span, document: Document | None, earlier: Earlier) -> Reversal:
-    _check_logged(span.last, document)
-    try:
-        then = None if span.first.action == CREATE else _value(earlier.read(span.key, span.first.revision))
-    except Compacted as error:
-        raise NotFound(error.message, hint=f"mgov history {span.key} --diff") from None
-    return Reversal(span.key, _value(document), then, document.revision if document is not None else "", span.last)
-
-
-def _check_logged(last: Change, document: Document | None) -> None:
-    """Raise Conflict where a key is not as its last change left it: an edit of its file that no write has seen yet."""
-    if document is not None and document.is_held:
-        raise StoreDamaged(f"{last.key} is invalid, so nothing of it is changed", hint="mgov store check")
-    name = service_of(last.key)
-    if document is None:
-        if last.action != DELETE:
-            raise Conflict(f"{last.key} was removed by hand after revision {last.revision}", hint=f"mgov show {name}")
-    elif last.action == DELETE:
-        raise Conflict(f"{last.key} was made by hand after revision {last.revision}", hint=f"mgov register {name}")
-    elif document.revision != last.revision and revision_order(document.revision) >= revision_order(last.revision):
-        raise Conflict(
-            f"{last.key} was changed after revision {last.revision}, by hand or just now",
-            hint=f"mgov register {name} takes a hand edit into the history; then repeat",
-        )
-
-
-def _guards(reversals: Iterable[Reversal], documents: Mapping[str, Document]) -> Sequence[Document]:
-    """The services of what comes back or changes: none may vanish between the plan and the write."""
-    own = {reversal.key for reversal in reversals if reversal.now != reversal.then}
-    needed = {f"{SERVICE}/{r.service}" for r in reversals if r.now != r.then and r.then is not None}
-    return [documents[key] for key in sorted(needed - own) if key in documents]
-
-
-def _is_seen_no_more(reversal: Reversal) -> bool:
-    """Whether what was observed of an instance speaks of nothing any more: it goes, or to another address or check."""
-    if not reversal.instance or reversal.now is None:
-        return False
-    if reversal.then is None:
-        return True
-    now, then = (from_value(reversal.service, reversal.instance, value) for value in (reversal.now, reversal.then))
-    return not then.is_looked_at_like(now)
+    return rest.split("/")[0] if family in FAMILIES and rest else family
 
 
 def _word(reversal: Reversal) -> str:
     if reversal.then is None:
         return REMOVED
     return CREATED if reversal.now is None else CHANGED
-
-
-def _value(document: Document | None) -> Value | None:
-    return document.value if document is not None else None

@@ -192,7 +192,7 @@ class Platform:
         """What was changed, and taking it back."""
         from mgov.governance.changes import Changes
 
-        return Changes(self.store, self.store.actor)
+        return Changes(self.store, self.clock)
 
     @property
     def calls(self) -> "Calls":

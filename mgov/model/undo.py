@@ -5,6 +5,7 @@ A change is taken back by a newer one, so that nothing of the past is lost and t
 - what was written together is taken back together, or not at all;
 - of each key the newest changes go first: one that somebody else changed later stays as it is;
 - what was created goes, what was changed gets its earlier value back, what was deleted comes back;
+- a configuration is never taken away: a new version reads as the one before did;
 - an instance never stands without its service.
 """
 
@@ -12,12 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mgov.errors import Conflict
+from mgov.errors import Conflict, NotFound
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Protocol
+
+    from mgov.model.config import Version
 
     Value = Mapping[str, Any]
 
@@ -42,11 +45,11 @@ C = TypeVar("C", bound="Change")
 
 CREATE, ADOPT, DELETE = "create", "adopt", "delete"
 ACCEPT = "accept"                               # the one adoption whose author is the person who made the edit
-SERVICE, INSTANCE, MAINTENANCE = FAMILIES = ("service", "instance", "maintenance")
+SERVICE, INSTANCE, MAINTENANCE, CONFIG = FAMILIES = ("service", "instance", "maintenance", "config")
 
 
 class Span(NamedTuple):
-    """The changes of one key that are taken back, from `first` to `last`."""
+    """The changes of one subject that are taken back, from `first` to `last`."""
 
     key: str
     first: Any
@@ -54,14 +57,17 @@ class Span(NamedTuple):
 
 
 class Reversal(NamedTuple):
-    """One key: its value now and the one it gets (None: absent), its revision now ('' absent), the newest change that
-    this takes back."""
+    """One subject: its value now and the one it gets (None: absent), its revision now ('' absent), the newest change
+    that this takes back. Of a configuration the values are its environment and the number that it reads as, and
+    `version` is what is to be published.
+    """
 
     key: str
     now: Value | None
     then: Value | None
     revision: str
     change: Any
+    version: Version | None = None
 
     @property
     def service(self) -> str:
@@ -78,6 +84,8 @@ class Reversal(NamedTuple):
         """The names of the fields that differ between two values; of maintenance, which is one thing, its own name."""
         if self.key.startswith(f"{MAINTENANCE}/"):
             return (MAINTENANCE,)
+        if self.key.startswith(f"{CONFIG}/"):
+            return (f"configuration {self.key.split('/')[2]}",)
         return tuple(differing(self.now, self.then)) if self.now is not None and self.then is not None else ()
 
 
@@ -86,42 +94,53 @@ def service_of(key: str) -> str:
     return key.split("/")[1]
 
 
+def subject_of(key: str) -> str:
+    """What is taken back as one: the key, or all versions of a configuration, `config/SERVICE/ENVIRONMENT`."""
+    return key.rpartition("/")[0] if key.startswith(f"{CONFIG}/") else key
+
+
 def differing(before: Value | None, after: Value | None) -> dict[str, tuple[Any, Any]]:
     """The fields that differ, in the order of their names: (before, after), None for a field that is not there."""
     old, new = before or {}, after or {}
     return {name: (old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
 
 
-def select(changes: Sequence[C], *, author: str = "", is_newest_only: bool) -> list[C]:
-    """The changes to take back, oldest first: all of them or the newest commit, of `author` alone if one is given.
+def is_by(change: Change, author: str) -> bool:
+    """Whether `author` ('' is anybody) made a change; who made an edit that a write came upon, nobody knows."""
+    return not author or (change.author == author and (change.action != ADOPT or change.operation == ACCEPT))
 
-    Whose hand made an edit that a write came upon, nobody knows: it is no author's.
-    """
-    chosen = [
-        c for c in changes if not author or (c.author == author and (c.action != ADOPT or c.operation == ACCEPT))
-    ]
+
+def select(changes: Sequence[C], *, author: str = "", is_newest_only: bool) -> list[C]:
+    """The changes to take back, oldest first: all of them or the newest commit, of `author` alone if one is given."""
+    chosen = [change for change in changes if is_by(change, author)]
     return [c for c in chosen if not is_newest_only or c.commit == chosen[-1].commit]
 
 
 def spans(changes: Iterable[C], taken: Iterable[C]) -> list[Span]:
-    """What is taken back of each key, in the order of the keys' first changes.
+    """What is taken back of each subject, in the order of their first changes.
 
-    `changes` are all from the oldest of `taken` on. Raise Conflict naming a newer change of the same key that stays.
+    `changes` are all from the oldest of `taken` on. Raise Conflict naming a newer change of the same subject that
+    stays, NotFound where nothing but old versions were removed: nobody reads another value for it.
     """
     numbers = {change.revision for change in taken}
     found: dict[str, Span] = {}
     for change in changes:
-        span = found.get(change.key)
+        subject = subject_of(change.key)
+        if subject != change.key and change.action == DELETE:
+            continue
+        span = found.get(subject)
         if change.revision in numbers:
-            found[change.key] = Span(change.key, change, change) if span is None else span._replace(last=change)
+            found[subject] = Span(subject, change, change) if span is None else span._replace(last=change)
         elif span is not None:
             raise Conflict(
-                f"{change.key} was changed again: {named(change)} came after {named(span.last)}",
-                hint=f"mgov history {change.key} --diff",
+                f"{subject} was changed again: {named(change)} came after {named(span.last)}",
+                hint=f"mgov history {subject} --diff",
             )
-    for key in found:
-        if key.partition("/")[0] not in FAMILIES:
-            raise Conflict(f"{key} is not taken back by undo", hint=f"mgov history {key}")
+    if not found:
+        raise NotFound("a version of a configuration that was removed does not come back", hint="mgov history")
+    for subject in found:
+        if subject.partition("/")[0] not in FAMILIES:
+            raise Conflict(f"{subject} is not taken back by undo", hint=f"mgov history {subject}")
     return list(found.values())
 
 
@@ -138,7 +157,7 @@ def check_complete(changes: Sequence[Change], after: int) -> None:
 
 def check_owned(reversals: Iterable[Reversal], present: Iterable[str]) -> None:
     """Raise Conflict where a service would be gone and something of it there; `present` are the keys there are now."""
-    changing = [r for r in reversals if r.now != r.then]
+    changing = [r for r in reversals if r.now != r.then and r.version is None]
     after = ({*present} - {r.key for r in changing if r.then is None}) | {r.key for r in changing if r.then is not None}
     for reversal in changing:
         if f"{SERVICE}/{reversal.service}" in after:

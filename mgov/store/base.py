@@ -117,6 +117,9 @@ if TYPE_CHECKING:
         def changes(self, after: str | None = None) -> Iterator[Change]:
             """The intent changes after `after` (None: all that is kept), oldest first; may raise Compacted."""
 
+        def changes_back(self) -> Iterator[Change]:
+            """All kept intent changes, newest first: who wants the newest few does not pay for all."""
+
         def last_revision(self) -> str:
             """Where the change feed ends now."""
 

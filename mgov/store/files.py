@@ -217,6 +217,15 @@ class FilesStore:
         except OSError as error:
             raise translate(error, f"cannot read the changes of {self.root.path}") from error
 
+    def changes_back(self) -> "Iterator[Change]":
+        """All kept intent changes, newest first."""
+        from mgov.store.log import Log
+
+        try:
+            yield from Log(self.root).read_back(self.warn)
+        except OSError as error:
+            raise translate(error, f"cannot read the changes of {self.root.path}") from error
+
     def last_revision(self) -> str:
         """The revision of the newest logged change; '0' before the first."""
         from mgov.store.log import Log

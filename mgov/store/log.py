@@ -19,7 +19,7 @@ from mgov.store.codec import encode_json, seal, unseal
 from mgov.store.folder import close, names_in, open_folder, own, read_file, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from mgov.store.root import Root
 
@@ -128,6 +128,15 @@ class Log:
                 yield change
         yield from _changes_in(current, NAME, floor, warn)
 
+    def read_back(self, warn: Callable[[str], None]) -> Iterator[Change]:
+        """All that is kept, newest first; no more is looked at than is asked for."""
+        # As in `read`: what is rotated away meanwhile is seen twice, and passed over by its revision.
+        current = read_file(self._root, "", NAME) or b""
+        lowest = yield from _changes_back_in(current, NAME, None, warn)
+        for name in reversed(self._rotated()):
+            data = read_file(self._root, "", name) or b""
+            lowest = yield from _changes_back_in(data, name, lowest, warn)
+
     def last(self) -> int:
         """The last revision in the log, read without the lock."""
         try:
@@ -206,6 +215,25 @@ def _changes_in(data: bytes, name: str, floor: int, warn: Callable[[str], None])
         if int(change.revision) > floor:
             floor = int(change.revision)
             yield change
+
+
+def _changes_back_in(
+    data: bytes, name: str, ceiling: int | None, warn: Callable[[str], None]
+) -> Generator[Change, None, int | None]:
+    """The changes below `ceiling`, newest first; returns the lowest revision seen."""
+    lines = data.splitlines(keepends=True)
+    for place in range(len(lines), 0, -1):
+        if not lines[place - 1].endswith(b"\n"):
+            continue
+        try:
+            change, _ = parse_line(lines[place - 1])
+        except ValueError as error:
+            warn(f"{name}:{place} is damaged and was passed over: {error}")
+            continue
+        if ceiling is None or int(change.revision) < ceiling:
+            ceiling = int(change.revision)
+            yield change
+    return ceiling
 
 
 def _whole_tail(descriptor: int, size: int) -> tuple[bytes, int]:

@@ -61,7 +61,7 @@ def test_the_newest_twenty_are_shown_unless_told(mgov):
     for number in range(25):
         mgov("register", "orders", "--owner", str(number))
     found = mgov("history")
-    assert (len(found.out.splitlines()), found.err) == (20, "the newest 20 of 25; --limit 0 shows all\n")
+    assert (len(found.out.splitlines()), found.err) == (20, "the newest 20; --limit 0 shows all\n")
     assert columns(found, 0)[-1] == ("25",)
     assert columns(mgov("history", "--limit", "2"), 0) == [("24",), ("25",)]
     for every in (("--limit", "0"), ("--since", "0"), ("--since", "1h"), ("--since", "2020-01-02T03:04:05Z")):
@@ -218,6 +218,17 @@ def test_a_hand_edit_that_no_write_has_seen_is_taken_in_first(mgov, store: Path)
         "adopted", "hand edit", "origin: register -> -; owner: shop -> hand")
     assert mgov("undo", "--yes").out == "changed\torders\t\torigin, owner\t2\t3\n"
     assert json.loads(mgov("show", "orders", "-o", "json").out)["owner"] == "shop"
+
+
+def test_a_configuration_is_taken_back_without_showing_its_values(mgov):
+    mgov("config", "set", "orders", "-e", "prod", "a=1")
+    mgov("config", "set", "orders", "-e", "prod", "--plain", "password=hush")
+    (planned,) = json.loads(mgov("undo", "--dry-run", "-o", "json").out)
+    assert planned["fields"] == {"prod": {"from": 2, "to": 1}}
+    done = mgov("undo", "--yes")
+    assert (done.code, done.out) == (0, "changed\torders\t\tconfiguration prod\t2\t3\n")
+    assert mgov("config", "get", "orders", "-e", "prod", "-o", "json").out == '{\n  "a": 1\n}\n'
+    assert "hush" not in mgov("history", "config/orders", "--diff").out + mgov("undo", "--yes", "-o", "json").out
 
 
 def test_foreign_text_is_shown_as_text(mgov):

@@ -30,7 +30,10 @@ ID = "127.0.0.1-8080"
 def state_of(platform: Platform) -> dict[str, Any]:
     """All that people and machines declared, by key."""
     prefixes = ("service/", "instance/", "maintenance/")
-    return {document.key: document.value for prefix in prefixes for document in platform.store.scan(prefix)}
+    state = {document.key: document.value for prefix in prefixes for document in platform.store.scan(prefix)}
+    folders = {key.rpartition("/")[0] for key in platform.store.keys("config/")}
+    heads = {folder: platform.store.newest(f"{folder}/").value["values"] for folder in folders}
+    return state | {folder: values for folder, values in heads.items() if values}
 
 
 def take_back(platform: Platform, **how: Any) -> list[tuple[str, str, str]]:
@@ -79,8 +82,9 @@ def test_what_somebody_else_changed_later_is_not_taken_back(platform, other):
         platform.changes.plan_undo(mine=True)
     platform.registry.register("users")
     other.registry.register("mail")
+    other.registry.register("mail", URL)
     assert take_back(platform, mine=True) == [("removed", "users", "")]
-    assert set(state_of(platform)) == {*before, "service/mail"}
+    assert set(state_of(platform)) == {*before, "service/mail", f"instance/mail/{ID}"}
 
 
 def test_nothing_to_take_back_is_said(platform, other):
@@ -155,6 +159,13 @@ def test_a_service_does_not_go_from_under_what_others_registered(platform, other
         platform.changes.plan_undo(mine=True)
 
 
+def test_a_service_does_not_go_while_somebody_keeps_it_out_of_service(platform, other):
+    platform.registry.register("orders")
+    other.registry.maintain("orders", reason="x")
+    with pytest.raises(Conflict, match="the service orders cannot go: maintenance/orders came later"):
+        platform.changes.plan_undo(mine=True)
+
+
 def test_what_is_no_longer_kept_is_said_and_nothing_is_changed(platform):
     for number in range(KEPT_COPIES + 5):
         platform.registry.register("orders", fields=Registration(owner=str(number)))
@@ -173,15 +184,15 @@ def test_a_whole_apply_is_one_step(platform):
     before = state_of(platform)
     entries = [
         Entry(Service(f"s{n}", owner="shop"),
-              tuple(Instance(f"s{n}", f"i{i}", host="10.0.0.1", port=1000 + i) for i in range(50)))
-        for n in range(20)
+              tuple(Instance(f"s{n}", f"i{i}", host="10.0.0.1", port=1000 + i) for i in range(40)))
+        for n in range(25)
     ]  # fmt: skip
     platform.manifests.apply(entries, message="the whole shop")
     after = state_of(platform)
-    assert len(after) == 1021
-    assert len(take_back(platform)) == 1020
+    assert len(after) == 1026
+    assert len(take_back(platform)) == 1025
     assert state_of(platform) == before
-    assert len(take_back(platform)) == 1020
+    assert len(take_back(platform)) == 1025
     assert state_of(platform) == after
 
 
@@ -192,6 +203,47 @@ def test_an_apply_of_one_key_that_changed_again_stays_whole(platform, other):
     with pytest.raises(Conflict, match="service/b was changed again"):
         platform.changes.plan_undo(mine=True)
     assert len(state_of(platform)) == 3
+
+
+def test_a_configuration_reads_as_before_by_a_version_of_its_own(platform):
+    configs = platform.configs
+    configs.set("orders", {"log": "info"}, environment="base")
+    configs.set("orders", {"a": 1}, environment="prod")
+    configs.set("orders", {"a": 2, "b": 1}, environment="prod")
+    assert take_back(platform) == [("changed", "orders", "")]
+    now = configs.read("orders", environment="prod")
+    assert (now.version.number, now.version.operation, now.version.author) == (3, "undo", "tester")
+    assert (now.version.message, now.values) == ("takes back 3 (config set)", {"log": "info", "a": 1})
+    take_back(platform)
+    assert configs.get("orders", environment="prod") == {"log": "info", "a": 2, "b": 1}
+    take_back(platform, after="1")
+    assert (configs.versions("orders", environment="prod"), configs.get("orders", environment="prod")) == (
+        [1, 2, 3, 4, 5], {})
+    assert configs.get("orders", environment="base") == {"log": "info"}
+
+
+def test_a_newer_version_of_somebody_else_stays(platform, other):
+    platform.configs.set("orders", {"a": 1})
+    plan = platform.changes.plan_undo()
+    other.configs.set("orders", {"a": 2})
+    with pytest.raises(Conflict, match=r"config/orders/default/000002 exists already"):
+        platform.changes.undo(plan)
+    with pytest.raises(Conflict, match=r"config/orders/default was changed again: revision 2 \(config set by bob\)"):
+        platform.changes.plan_undo(mine=True)
+    assert platform.configs.get("orders") == {"a": 2}
+
+
+def test_a_version_that_was_cleared_away_is_no_longer_there_to_go_back_to(platform):
+    for number in range(4):
+        platform.configs.set("orders", {"a": number})
+    for number in (1, 2):
+        platform.store.write(Write(f"config/orders/default/{number:06d}", None), operation="config gc")
+    with pytest.raises(NotFound, match="a version of a configuration that was removed does not come back"):
+        platform.changes.plan_undo()
+    with pytest.raises(NotFound, match="orders has no version 2 in default"):
+        platform.changes.plan_undo(after="2")
+    take_back(platform, after="3")
+    assert platform.configs.get("orders") == {"a": 2}
 
 
 def edit(platform: Platform, name: str, text: str) -> None:
@@ -281,8 +333,8 @@ def test_a_key_is_named_in_the_shortest_way(platform):
     assert revisions("service/orders") == ["1"]
     assert revisions("maintenance/orders") == ["4"]
     assert [c.revision for c in platform.changes.of("orders", after="1")] == ["2", "4"]
-    assert platform.changes.of("orders", author="nobody") == []
-    assert platform.changes.of("orders", after="4") == []
+    assert list(platform.changes.of("orders", author="nobody")) == []
+    assert list(platform.changes.of("orders", after="4")) == []
     for unknown in ("order", "orders/one", "service/order"):
         with pytest.raises(NotFound, match=f"no change of {unknown} is kept") as caught:
             platform.changes.of(unknown)
@@ -299,6 +351,11 @@ def test_the_feed_is_filtered_by_author_service_and_time(platform, other, clock)
     assert [c.revision for c in feed.list(service="orders")] == ["1", "2", "3"]
     assert [c.revision for c in feed.list(since=clock.now() - 50)] == ["3", "4"]
     assert [c.revision for c in feed.list(after="3")] == ["4"]
+    assert [c.revision for c in feed.list(newest=2)] == ["3", "4"]
+    assert [c.revision for c in feed.list(service="orders", newest=2)] == ["2", "3"]
+    assert [c.revision for c in feed.list(after="0", newest=1)] == ["4"]
+    assert [c.revision for c in feed.of("orders", author="tester", newest=1)] == ["2"]
+    assert feed.of("orders", author="nobody", newest=1) == ()
 
 
 def test_what_each_change_did_comes_from_the_kept_copies(platform):
@@ -393,6 +450,11 @@ class BackToAnyRevision(RuleBasedStateMachine):
                 self.platform.store.write(Write(edited.key, edited.value), operation="adopt")
             self.keep()
 
+    @rule(name=NAMES, environment=st.sampled_from(["base", "prod"]), value=st.integers(1, 3))
+    def configure(self, name: str, environment: str, value: int) -> None:
+        self.platform.configs.set(name, {"a": value}, environment=environment)
+        self.keep()
+
     @rule(data=st.data())
     def go_back(self, data: st.DataObject) -> None:
         revision, state = data.draw(st.sampled_from(self.states))
@@ -422,7 +484,7 @@ class BackToAnyRevision(RuleBasedStateMachine):
     @invariant()
     def no_instance_is_without_its_service(self) -> None:
         state = state_of(self.platform) if hasattr(self, "platform") else {}
-        assert all(f"service/{key.split('/')[1]}" in state for key in state)
+        assert all(f"service/{key.split('/')[1]}" in state for key in state if not key.startswith("config/"))
 
 
 BackToAnyRevision.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mgov.errors import Conflict
+from mgov.errors import Conflict, NotFound
 from mgov.model.undo import Reversal, check_complete, check_owned, differing, message_of, select, spans
 from mgov.store.base import Change
 
@@ -53,10 +53,25 @@ def test_a_newer_change_of_the_same_key_that_stays_is_named() -> None:
     assert [s.key for s in spans(feed, [feed[1]])] == [ONE]
 
 
-def test_what_is_not_the_registrys_is_left_alone() -> None:
-    feed = [change(1, "config/orders/prod/1", action="create")]
-    with pytest.raises(Conflict, match="config/orders/prod/1 is not taken back by undo"):
+def test_what_undo_does_not_know_is_left_alone() -> None:
+    feed = [change(1, "route/orders", action="create")]
+    with pytest.raises(Conflict, match="route/orders is not taken back by undo"):
         spans(feed, feed)
+
+
+def test_the_versions_of_a_configuration_are_one_subject_and_old_ones_may_go() -> None:
+    prod, test = "config/orders/prod", "config/orders/test"
+    feed = [
+        change(1, f"{prod}/000001", action="create"), change(2, f"{prod}/000002", action="create"),
+        change(3, f"{test}/000001", action="create"), change(4, f"{prod}/000001", action="delete", by="bob"),
+    ]  # fmt: skip
+    found = spans(feed, feed)
+    assert [(s.key, s.first.revision, s.last.revision) for s in found] == [(prod, "1", "2"), (test, "3", "3")]
+    assert [s.key for s in spans(feed[1:], feed[1:2])] == [prod]
+    with pytest.raises(Conflict, match="config/orders/prod was changed again: revision 2"):
+        spans(feed, feed[:1])
+    with pytest.raises(NotFound, match="a version of a configuration that was removed does not come back"):
+        spans(feed[3:], feed[3:])
 
 
 def test_a_commit_is_not_cut() -> None:

@@ -364,3 +364,13 @@ def test_what_is_no_version_is_refused_and_changes_nothing(store: Any, value: di
         store.write(Write(CONFIG, value), operation="test")
     assert store.read(CONFIG) is None
     assert list(store.changes()) == []
+
+
+def test_the_newest_changes_come_first_when_read_back(store: Any) -> None:
+    assert list(store.changes_back()) == []
+    store.write_many([Write("instance/orders/one", {"n": 1}), Write("instance/orders/two", {"n": 1})], operation="test")
+    store.write(Write(INTENT, {"name": "orders"}), operation="test")
+    store.write(Write(STATE, {"n": 1}), operation="test")
+    feed = list(store.changes())
+    assert list(store.changes_back()) == feed[::-1]
+    assert next(store.changes_back()) == feed[-1]

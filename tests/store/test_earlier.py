@@ -50,6 +50,16 @@ def test_a_copy_that_was_cut_is_not_replaced_by_an_older_one(place: Path, store:
         store.earlier().read(KEY, third)
 
 
+def test_a_file_that_was_gone_held_nothing(place: Path, store: FilesStore) -> None:
+    put(store, KEY, name="orders", title="one")
+    store.write(Write(KEY, None), operation="test")
+    (place / "services" / "orders.toml").write_text('title = "by hand"\n')
+    put(store, KEY, name="orders", title="by hand")
+    (adopted,) = store.changes("2")
+    assert adopted.action == "adopt"
+    assert store.earlier().read(KEY, adopted.revision) is None
+
+
 def test_a_hand_edit_is_kept_between_what_it_replaced_and_what_replaced_it(place: Path, store: FilesStore) -> None:
     put(store, KEY, name="orders", title="one")
     (place / "services" / "orders.toml").write_text('# mine\ntitle = "by hand"\n')
@@ -76,3 +86,15 @@ def test_a_log_line_of_an_earlier_mgov_is_a_commit_of_its_own(place: Path, store
     change, mark = parse_line(line)
     assert change.commit == change.revision == "1"
     assert to_line(change, mark) == line
+
+
+def test_a_damaged_line_is_passed_over_from_either_end(place: Path, store: FilesStore) -> None:
+    for title in ("one", "two", "three"):
+        put(store, KEY, name="orders", title=title)
+    log = place / "changes.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(lines[0] + lines[0] + lines[1].replace(b"orders", b"0rders") + lines[2] + lines[2][:20])
+    assert [change.revision for change in store.changes_back()] == ["3", "1"]
+    assert [change.revision for change in store.changes()] == ["1", "3"]
+    assert store.warnings == [  # type: ignore[attr-defined]
+        f"changes.jsonl:3 is damaged and was passed over: its checksum does not match bytes 20 to {len(lines[1])}"]

@@ -218,6 +218,7 @@ def test_the_change_feed_says_when_it_no_longer_reaches_back(
     assert 10 < len(kept) < 50
     assert [int(c.revision) for c in store.changes(after=str(kept[0] - 1))] == kept
     assert [int(c.revision) for c in store.changes(after=str(kept[0]))] == kept[1:]
+    assert [int(c.revision) for c in store.changes_back()] == kept[::-1]
     with pytest.raises(Compacted, match="no longer kept"):
         list(store.changes(after=str(kept[0] - 2)))
     with pytest.raises(Compacted):
