@@ -79,7 +79,7 @@ class Observed:
             for service in [write.key.partition("/")[2] for write in writes]:
                 values[service] = self._fold_again(service, seen[service], present[service], at, thresholds(service))
         for service in [write.key.partition("/")[2] for write in writes]:
-            self._remember(service, seen[service], present[service])
+            self._remember(service, seen[service], present[service], values[service]["instances"])
         return {
             service: {key: HealthRecord(**fields) for key, fields in value["instances"].items()}
             for service, value in values.items()
@@ -125,7 +125,13 @@ class Observed:
         )
         return value or {"instances": {}}
 
-    def _remember(self, service: str, seen: dict[str, Observation], present: Collection[str]) -> None:
+    def _remember(
+        self,
+        service: str,
+        seen: dict[str, Observation],
+        present: Collection[str],
+        records: Mapping[str, Mapping[str, Any]],
+    ) -> None:
         ended: dict[str, Hour] = {}
 
         def change(before: dict[str, Any] | None) -> dict[str, Any]:
@@ -133,7 +139,8 @@ class Observed:
             value = {key: fields for key, fields in (before or {}).items() if key in present}
             for key, observation in seen.items():
                 sample = Sample(observation.checked_at, observation.status, observation.latency_ms)
-                recent, hour = add(recent_from(value.get(key, {})), sample, observation.reason)
+                settled = records[key]["status"]
+                recent, hour = add(recent_from(value.get(key, {})), sample, observation.reason, settled=settled)
                 value[key] = recent_value(recent)
                 if hour is not None:
                     ended[key] = hour

@@ -35,7 +35,7 @@ class Sample(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """A change of status; `before` is '' for the first one."""
+    """A change of the status that thresholds settle; `before` is '' for the first one."""
 
     at: float
     before: str
@@ -71,21 +71,25 @@ class Summary(NamedTuple):
     p99_ms: float | None
 
 
-def add(recent: Recent, sample: Sample, reason: str = "") -> tuple[Recent, Hour | None]:
+def add(recent: Recent, sample: Sample, reason: str = "", *, settled: str = "") -> tuple[Recent, Hour | None]:
     """`recent` with one more sample, and the hour that it ended, if it did.
 
-    A sample that is older than the newest changes nothing, nor does one of the same status within a minute.
+    `settled` is the status that thresholds left the instance in [the sample's]: transitions are of that one, so that
+    what flaps below them is seen in the samples alone. A sample that is older than the newest changes nothing, nor
+    does one within a minute that says the same of both.
     """
+    status = settled or sample.status
     last = recent.samples[-1] if recent.samples else None
-    if last is not None and sample.at < last.at + (SAMPLE_EVERY_S if sample.status == last.status else 0.0):
+    before = recent.transitions[-1].after if recent.transitions else ""
+    is_same = last is not None and sample.status == last.status and status == before
+    if last is not None and sample.at < last.at + (SAMPLE_EVERY_S if is_same else 0.0):
         return recent, None
     number = int(sample.at // HOUR_S)
     ended = recent.hour if recent.hour is not None and recent.hour.number != number else None
     hour = _count(recent.hour if recent.hour is not None and ended is None else Hour(number), sample)
     transitions = recent.transitions
-    if last is None or last.status != sample.status:
-        change = Transition(sample.at, last.status if last is not None else "", sample.status, reason)
-        transitions = (*transitions, change)[-KEPT_TRANSITIONS:]
+    if status != before:
+        transitions = (*transitions, Transition(sample.at, before, status, reason))[-KEPT_TRANSITIONS:]
     return Recent((*recent.samples, sample)[-KEPT_SAMPLES:], transitions, hour), ended
 
 

@@ -113,3 +113,20 @@ def test_an_endpoint_that_flaps_at_each_probe_keeps_its_status_and_fills_no_disk
     flap(200, Thresholds())
     assert len(platform.past("orders")[orders.id].recent.transitions) == 20
     assert bytes_kept(store_path) - before < 256
+
+
+def test_what_flaps_below_the_thresholds_is_no_transition_and_shows_in_the_samples(platform, clock, orders):
+    for status in (200, 500, 200, 500, 500, 200):
+        orders.status = status
+        look(platform, clock, THREE)
+    past = platform.past("orders")[orders.id].recent
+    assert [t.after for t in past.transitions] == ["healthy"]
+    assert [s.status for s in past.samples] == ["healthy", "unhealthy"] * 2 + ["unhealthy", "healthy"]
+
+
+def test_a_transition_that_thresholds_allow_within_a_minute_is_kept(platform, clock, orders):
+    for status in (200, 500, 500, 500):
+        orders.status = status
+        look(platform, clock, THREE, after=5.0)
+    past = platform.past("orders")[orders.id].recent
+    assert [(t.before, t.after) for t in past.transitions] == [("", "healthy"), ("healthy", "unhealthy")]
