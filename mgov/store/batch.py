@@ -84,7 +84,8 @@ class Batch:
             self._change(place, before, None, [(write.key, "delete")])
             return
         number = self._last + 1
-        after = definitions.to_bytes(value, number, before, current.value if current is not None else None)
+        shape = before if before is not None else definitions.text_of(self._root, name, value)
+        after = definitions.to_bytes(value, number, shape, current.value if current is not None else None)
         self._change(place, before, after, [(write.key, "create" if current is None else "update")])
 
     def _stage_version(self, place: Place, write: Write, before: bytes | None) -> None:

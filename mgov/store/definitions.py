@@ -168,6 +168,19 @@ def read_or_held(
         return Document(key, parse(name, text, place_of(key).path), str(copy.revision), is_held=True)
 
 
+def text_of(root: Root, name: str, value: Value) -> bytes | None:
+    """The last text of a definition that was removed, where it said just `value`: it comes back with its comments."""
+    place = place_of(f"service/{name}")
+    for copy in reversed(history.copies(root, place)):
+        if copy.etag != history.GONE:
+            data = history.load(root, place, copy)
+            try:
+                return data if data is not None and parse(name, data, place.path) == value else None
+            except StoreDamaged:
+                return None
+    return None
+
+
 def to_bytes(value: Value, revision: int, before: bytes | None, old: Value | None = None) -> bytes:
     """The bytes to write: canonical TOML, or, where a person shaped the file, their text with the changed keys.
 

@@ -289,6 +289,20 @@ def test_a_hand_edit_that_was_taken_in_is_a_change_of_its_own(platform):
     assert state_of(platform)["service/orders"]["owner"] == "shop"
 
 
+def test_a_definition_that_a_person_shaped_comes_back_with_its_comments(platform):
+    edit(platform, "orders", '# mine, and none of yours\nowner = "hand" # always\n')
+    platform.registry.register("orders", fields=Registration(title="Orders"))
+    file = Path(platform.store.location, "services", "orders.toml")
+    before = file.read_text().splitlines()[:-1]
+    platform.registry.deregister_all("orders")
+    take_back(platform)
+    assert file.read_text().splitlines()[:-1] == before
+    assert before[:2] == ["# mine, and none of yours", 'owner = "hand" # always']
+    platform.registry.deregister_all("orders")
+    platform.registry.register("orders", fields=Registration(owner="new"))
+    assert "mine" not in file.read_text()
+
+
 def test_a_hand_edit_is_nobodys_own(platform):
     platform.registry.register("orders", fields=Registration(owner="shop"))
     edit(platform, "orders", 'owner = "hand"\n')
