@@ -212,7 +212,7 @@ _mgov_shape() {
         kinds=','
         ;;
     'config')
-        commands='set unset get show history diff rollback promote schema validate watch exec gc'
+        commands='set unset get show edit import export history diff rollback promote schema validate watch exec gc'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -234,6 +234,21 @@ _mgov_shape() {
     'config show')
         options='-e --env --version --reveal -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-e= --env= --version= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'config edit')
+        options='-e --env -m --message --plain -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= -m= --message= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'config import')
+        options='-e --env --format -m --message --expect-rev --plain --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= --format=toml,json,yaml,dotenv -m= --message= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services @files'
+        ;;
+    'config export')
+        options='-e --env --version --reveal -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-e= --env= --version= -S=@files --store=@files -o=toml,json,dotenv --output=toml,json,dotenv --color=auto,always,never --deadline='
         kinds='@services'
         ;;
     'config history')

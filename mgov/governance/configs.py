@@ -47,12 +47,13 @@ class Configs:
         store: Store,
         clock: Clock,
         *,
+        draw: Callable[[], float],
         trusts: Callable[[], Trusts],
         environ: Mapping[str, str],
         snapshots: Snapshots | None = None,
         warn: Callable[[str], None] = _unheard,
     ) -> None:
-        self._store, self._clock = store, clock
+        self._store, self._clock, self._draw = store, clock, draw
         self._trusts, self._environ, self._snapshots, self._warn = trusts, environ, snapshots, warn
 
     # -- looking
@@ -313,7 +314,7 @@ class Configs:
         self, service: str, environment: str, change: Callable[[Values], Values], terms: Terms
     ) -> Published:
         """Make a version out of the newest one's own values; every other change comes through here."""
-        return publish(self._store, self._clock, service, environment, change, terms)
+        return publish(self._store, self._clock, self._draw, service, environment, change, terms)
 
     def gc(self, service: str, *, environment: str = DEFAULT, keep: int, dry_run: bool = False) -> list[int]:
         """Remove all but the newest `keep` versions and those that others lie over; return their numbers."""

@@ -137,6 +137,7 @@ class Platform:
         return Configs(
             self.store,
             self.clock,
+            draw=self._draw,
             trusts=lambda: self.trusts,
             environ=os.environ,
             snapshots=Snapshots(self.store.location, os.environ),

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mgov.model.config import Configuration, Values
     from mgov.store.base import Store
 
-ATTEMPTS = 2000                                 # each lost race is somebody else's success: this ends, and soon
+ATTEMPTS = 500                                  # each lost race is somebody else's success
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.01, 0.5        # who lost waits a random time, else all work out what one can write
 
 
 class Terms(NamedTuple):
@@ -63,6 +64,7 @@ class Published(NamedTuple):
 def publish(
     store: Store,
     clock: Clock,
+    draw: Callable[[], float],
     service: str,
     environment: str,
     change: Callable[[Values], Values],
@@ -70,10 +72,11 @@ def publish(
 ) -> Published:
     """Make the version whose own values are `change` of the newest one's ({} where there is none).
 
-    Raise Conflict where the newest is not as expected, UsageError for values that cannot be kept.
+    `draw` gives random numbers from 0 to 1. Raise Conflict where the newest is not as expected, UsageError for values
+    that cannot be kept.
     """
     folder_key(service, environment)
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         head = find(store, service, environment)
         _check_expected(service, environment, head, terms)
         own = head.version.values if head is not None else {}
@@ -95,6 +98,7 @@ def publish(
             store.write(Write(key, to_value(version), ABSENT), operation=f"config {terms.operation}",
                         message=terms.message)
         except Conflict:
+            clock.sleep(draw() * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(attempt, 8)))
             continue
         return result
     raise Conflict(f"{service} {environment} changed {ATTEMPTS} times while it was being changed", hint="try again")

@@ -177,21 +177,21 @@ def _check(value: Any, path: Path) -> None:
         for item in value:
             _check(item, path)
     else:
-        _check_single(value, format_key(path))
+        if problem := _problem(value):
+            raise UsageError(f"{format_key(path):.80} {problem[0]}", hint=problem[1])
         _check_size(value, path)
 
 
-def _check_single(value: Any, key: str) -> None:
-    if value is None:
-        raise UsageError(f"{key:.80} is null, which TOML cannot hold", hint="leave it out")
+def _problem(value: Any) -> tuple[str, str | None] | None:
+    """What is wrong with a value that is no table and no list, and a hint; None where it can be kept."""
     if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
-            raise UsageError(f"{key:.80} holds a character that is not text")
-    elif isinstance(value, bool | int | float):
-        if not _is_storable(value):
-            raise UsageError(f"{key:.80} is not a finite number of at most 64 bits")
-    else:
-        raise UsageError(f"{key:.80} is a {type(value).__name__}, which JSON cannot hold", hint="put it in quotes")
+        is_text = "\0" not in value and (value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value))
+        return None if is_text else ("holds a character that is not text", None)
+    if isinstance(value, bool | int | float):
+        return None if _is_storable(value) else ("is not a finite number of at most 64 bits", None)
+    if value is None:
+        return "is null, which TOML cannot hold", "leave it out"
+    return f"is a {type(value).__name__}, which JSON cannot hold", "put it in quotes"
 
 
 def _check_size(value: Any, path: Path) -> None:

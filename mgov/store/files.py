@@ -80,7 +80,7 @@ class FilesStore:
         if place.is_version:
             from mgov.store import newest
 
-            return newest.read(self, key, place)
+            return newest.read(self, key)
         data = self.read_place(place)
         if data is None:
             return None

@@ -1,7 +1,8 @@
 """The newest version of a configuration, found without listing a folder of thousands and without a TOML parser.
 
     cache/configs/<service>/<env>/newest.json       the highest number, and the folder's time when that was seen
-    cache/configs/<service>/<env>/<number>.json     a version as it was parsed, and its file's inode, size and times
+    cache/configs/<service>/<env>/<number>.json     that version, or a base below others, as it was parsed, and its
+                                                    file's inode, size and times
 
 A folder's time changes with every file that is added to it or taken away, a file's own with every byte. Neither is
 believed within 50 ms of the moment, one tick of a file system's clock. The cache can be deleted at any time; a store
@@ -10,6 +11,7 @@ that cannot be written is read without one. On the path of a hot verb.
 
 import os
 
+from mgov.model.config import BASE
 from mgov.model.names import is_name, is_version_number
 from mgov.store.base import Document
 from mgov.store.codec import unseal
@@ -39,7 +41,7 @@ def newest(store: "FilesStore", prefix: str) -> "Document | None":
         return None
     known = _load(store.root, f"{CACHE}/{folder}", _NEWEST)
     if known.get("mtime_ns") == time_ns:
-        document = store.read(f"{prefix}{known['number']}")
+        document = _read(store, f"{prefix}{known['number']}", keep=True)
         if document is not None:
             return document
     found = keys(store, prefix)
@@ -47,11 +49,16 @@ def newest(store: "FilesStore", prefix: str) -> "Document | None":
         return None
     if _is_settled(store, time_ns):
         _save(store, f"{CACHE}/{folder}", _NEWEST, f'"mtime_ns":{time_ns},"number":"{found[-1][-6:]}"')
-    return store.read(found[-1])
+    return _read(store, found[-1], keep=True)
 
 
-def read(store: "FilesStore", key: str, place: "Place") -> "Document | None":
+def read(store: "FilesStore", key: str) -> "Document | None":
     """The version under `key`, or None; raise StoreDamaged where its file is not as mgov wrote it."""
+    return _read(store, key, keep=key.split("/")[2] == BASE)    # an old base is read as often as what lies over it
+
+
+def _read(store: "FilesStore", key: str, *, keep: bool) -> "Document | None":
+    place = place_of(key)
     mark = _mark(store, place)
     if mark is None:
         return None
@@ -66,7 +73,7 @@ def read(store: "FilesStore", key: str, place: "Place") -> "Document | None":
     from mgov.store.codec import encode_json
 
     document = versions.parse(key, data)
-    if _is_settled(store, mark[-1]):
+    if keep and _is_settled(store, mark[-1]):
         fields = f'"mark":{encode_json(mark)},"revision":"{document.revision}","value":{encode_json(document.value)}'
         _save(store, *parsed, fields)
         _forget_old(store, parsed[0])

@@ -2,10 +2,14 @@
 
 import json
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
 from mgov import Platform
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -296,3 +300,63 @@ def test_without_the_store_what_was_read_last_is_used_and_said(run, made, tmp_pa
     refused = run("config", "get", "orders", "log.level", "--no-snapshot")
     assert (refused.code, refused.out) == (8, "")
     assert run("config", "get", "others", "log.level").code == 8
+
+
+def test_import_makes_the_values_exactly_those_of_the_file_and_export_gives_them_back(run, made, tmp_path):
+    file = tmp_path / "v.toml"
+    file.write_text('z = 1\n\n[db]\nport = 5432\n')
+    assert run("config", "import", "orders", str(file), "--dry-run") == (
+        0, "removed\tdb.password\tenv:DB_PW\t\nremoved\tlog.level\tdebug\t\nadded\tz\t\t1\n",
+        "orders default: version 2 -> 3 (--dry-run: nothing was changed)\n",
+    )  # fmt: skip
+    assert run("config", "import", "orders", str(file)).err == "orders default: version 2 -> 3\n"
+    assert run("config", "export", "orders") == (0, file.read_text(), "")
+    assert run("config", "export", "orders", "-o", "dotenv").out == "Z=1\nDB_PORT=5432\n"
+    as_json = run("config", "export", "orders", "-o", "json").out
+    assert run("config", "import", "orders", "-", "-e", "prod", "--format", "json", input=as_json).code == 0
+    assert run("config", "diff", "orders", "default", "prod").code == 0
+    assert run("config", "export", "orders", "--version", "1", "-o", "json").out != as_json
+    assert run("config", "import", "orders", str(file), "--format", "ini").code == 2
+
+
+def test_export_leaves_plain_secrets_out_and_says_so(run, made):
+    run("config", "set", "orders", "db.password=hunter2", "--plain")
+    assert run("config", "export", "orders") == (
+        0, '[log]\nlevel = "debug"\n\n[db]\nport = 5432\n', "left out, for they are secrets: db.password (--reveal)\n",
+    )  # fmt: skip
+    assert 'password = "hunter2"' in run("config", "export", "orders", "--reveal").out
+
+
+def editor(tmp_path, script):
+    path = tmp_path / "editor"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return {"EDITOR": str(path)}
+
+
+def test_edit_makes_a_version_of_what_the_editor_left(run, made, tmp_path):
+    told = editor(tmp_path, 'sed -i s/debug/trace/ "$1"')
+    assert run("config", "edit", "orders", "-m", "by hand", env=told) == (
+        0, "changed\tlog.level\tdebug\ttrace\n", "orders default: version 2 -> 3\n",
+    )  # fmt: skip
+    assert run("config", "history", "orders", "--limit", "1", "--columns", "operation,message").out == "edit\tby hand\n"
+    assert run("config", "edit", "orders", env=editor(tmp_path, "true")) == (0, "", "nothing was changed\n")
+    assert run("config", "edit", "orders", env=editor(tmp_path, "exit 1")) == (1, "", "nothing was changed\n")
+    assert run("config", "edit", "orders", env={"EDITOR": "/nowhere/vi"}).code == 2
+    created = run("config", "edit", "orders", "-e", "new", env=editor(tmp_path, 'echo "a = 1" > "$1"'))
+    assert created.err == "orders new: version 1\n"
+
+
+def test_an_edit_that_cannot_be_kept_keeps_the_text(run, made, tmp_path):
+    broken = run("config", "edit", "orders", env=editor(tmp_path, 'echo "a = " >> "$1"'))
+    assert broken.code == 2
+    path = broken.err.split("your text is kept in ")[1].split(":")[0]
+    with open(path) as kept:
+        assert kept.read().endswith("a = \n")
+    os.unlink(path)
+    os.rmdir(os.path.dirname(path))
+    mgov = f"PYTHONPATH={ROOT} {sys.executable} -m mgov -S {made}"
+    race = f'{mgov} config set orders r=1 -q; echo "b = 1" > "$1"'
+    raced = run("config", "edit", "orders", env=editor(tmp_path, race))
+    assert raced.code == 4
+    assert "your text is kept in" in raced.err

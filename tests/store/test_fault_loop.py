@@ -17,13 +17,26 @@ from faults import FAULTS, SHORT_WRITE, faulty
 from storekit import STORE_ID, make, open_files, put, temps_below
 
 from mgov.errors import MgovError, OutcomeUnknown, StoreError
-from mgov.store.base import Write
+from mgov.model.setting import checksum
+from mgov.store.base import ABSENT, Write
 from mgov.store.create import create
 from mgov.store.files import FilesStore
 from mgov.store.repair import check
 
 Operation = Callable[[FilesStore], Any]
-KEYS = ("service/old", "service/new", "instance/old/one", "instance/new/one", "health/old", "heartbeat/old/one")
+VERSION = "config/old/prod/000002"
+KEYS = (
+    VERSION, "config/old/prod/000001", "service/old", "service/new", "instance/old/one", "instance/new/one",
+    "health/old", "heartbeat/old/one",
+)  # fmt: skip
+
+
+def version(number: int) -> dict[str, Any]:
+    """A version of a configuration as it is stored."""
+    head = {"number": number, "author": "tester", "at": "2027-01-15T08:00:00.000Z", "operation": "set"}
+    return {"version": {**head, "checksum": checksum({"n": number})}, "values": {"n": number}}
+
+
 OPERATIONS: dict[str, Operation] = {
     "create": lambda store: put(store, "service/new", name="new"),
     "update": lambda store: put(store, "service/old", name="old", title="changed"),
@@ -34,6 +47,8 @@ OPERATIONS: dict[str, Operation] = {
          Write("service/old", None), Write("instance/old/one", {"host": "changed"})],
         operation="test",
     ),
+    "version": lambda store: store.write(Write(VERSION, version(2), ABSENT), operation="test"),
+    "gc": lambda store: store.write(Write("config/old/prod/000001", None), operation="test"),
     "health": lambda store: put(store, "health/old", status="changed"),
     "heartbeat": lambda store: put(store, "heartbeat/old/one", at=2.0),
 }
@@ -46,6 +61,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = open_files(place)
     put(store, "service/old", name="old", title="first")
     put(store, "instance/old/one", host="first")
+    store.write(Write("config/old/prod/000001", version(1)), operation="test")
     put(store, "health/old", status="first")
     return place
 
@@ -107,9 +123,9 @@ def loop(template: Path, tmp_path: Path, name: str, fault: str) -> int:
     return at
 
 
-@pytest.mark.parametrize("name", ["update", "health"])
+@pytest.mark.parametrize("name", ["update", "health", "version"])
 def test_whatever_call_fails_the_old_or_the_new_value_is_there(template: Path, tmp_path: Path, name: str) -> None:
-    """The short form of the loop: one fault, two operations."""
+    """The short form of the loop: one fault, three operations."""
     assert loop(template, tmp_path, name, "ENOSPC") > 20
 
 
@@ -200,7 +216,7 @@ def test_a_log_that_cannot_be_written_takes_the_change_back(template: Path, tmp_
             OPERATIONS["update"](store)
     assert (place / "changes.jsonl").read_bytes() == log
     assert values(place)["service/old"]["title"] == "first"
-    assert put(store, "service/old", name="old", title="again") == "4"
+    assert put(store, "service/old", name="old", title="again") == "5"
 
 
 @pytest.mark.parametrize("call", ["close", "unlink", "flock"])

@@ -1,0 +1,115 @@
+"""config edit, import, export: an environment's own values as a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mgov.cli.config import DryRun, Environment, ExpectRev, Message, Plain, Service, VersionOption
+from mgov.cli.config_views import CHANGE_COLUMNS, published_view
+from mgov.cli.options import Context, command
+from mgov.cli.output import View
+from mgov.errors import NO, MgovError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mgov.model.config import Values
+
+KINDS = ("toml", "json", "yaml", "dotenv")
+
+
+@command(
+    "mgov config import orders values.toml -e prod --dry-run",
+    "mgov config export orders -e staging | mgov config import orders - -e prod",
+    columns=CHANGE_COLUMNS,
+)
+def import_(
+    ctx: Context,
+    service: Service,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="TOML, JSON, YAML or NAME=value lines (.env)")],
+    env: Environment = "default",
+    kind: Annotated[str, typer.Option("--format", metavar="KIND", help="One of: toml, json, yaml, dotenv")] = "",
+    message: Message = "",
+    expect_rev: ExpectRev = None,
+    plain: Plain = False,
+    dry_run: DryRun = False,
+) -> View:
+    """Make an environment's own values exactly those of a file: what is not in it goes."""
+    from mgov.cli.config_inputs import read_values
+
+    if kind and kind not in KINDS:
+        raise UsageError(f"unknown --format {kind}", hint=f"one of {', '.join(KINDS)}")
+    done = ctx.obj.platform().configs.replace(
+        service, read_values(file, kind), environment=env, message=message, expect_version=expect_rev, plain=plain,
+        dry_run=dry_run,
+    )
+    return published_view(done, dry_run=dry_run)
+
+
+@command("mgov config export orders -e prod > values.toml", formats=("toml", "json", "dotenv"))
+def export(
+    ctx: Context,
+    service: Service,
+    env: Environment = "default",
+    version: VersionOption = 0,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Print plain secrets too")] = False,
+) -> View:
+    """Print an environment's own values, without those of the base, as a file that `config import` takes."""
+    from mgov.model.key import format_key
+    from mgov.model.secret import plain_secrets
+    from mgov.model.setting import without_settings
+
+    found = ctx.obj.platform().configs.read(service, environment=env, version=version, use_snapshot=False)
+    values = found.version.values
+    hidden = [] if reveal else plain_secrets(values)
+    summary = f"left out, for they are secrets: {', '.join(map(format_key, hidden))} (--reveal)" if hidden else ""
+    shown = without_settings(values, hidden)
+    return View(data=shown, extras={"toml": lambda: _toml(shown), "dotenv": lambda: _dotenv(shown)}, summary=summary)
+
+
+@command("mgov config edit orders -e prod", columns=CHANGE_COLUMNS)
+def edit(
+    ctx: Context,
+    service: Service,
+    env: Environment = "default",
+    message: Message = "",
+    plain: Plain = False,
+) -> View | int:
+    """Change an environment's own values in $VISUAL or $EDITOR, as TOML. Nothing changed makes no version.
+
+    What cannot be kept, or what somebody else changed meanwhile, leaves your text in a file that is named.
+    """
+    from mgov.cli.editing import Draft
+    from mgov.governance.current import find
+
+    session = ctx.obj
+    platform = session.platform()
+    head = find(platform.store, service, env)
+    with Draft(f"{service}-{env}", _toml(head.version.values if head is not None else {})) as draft:
+        if not draft.edit(session.environ):
+            session.out.note("nothing was changed")
+            return NO if draft.is_given_up else 0
+        try:
+            done = platform.configs.replace(
+                service, draft.values(), environment=env, operation="edit", message=message, plain=plain,
+                expect_version=head.version.number if head is not None else 0,
+            )
+        except MgovError as error:
+            again = f"mgov config import {service} -e {env} FILE"
+            error.hint = f"your text is kept in {draft.keep()}: mend it, then {again}"
+            raise
+    return published_view(done)
+
+
+def _toml(values: Values) -> str:
+    from mgov.formats import toml
+
+    return toml.dump(values)
+
+
+def _dotenv(values: Mapping[str, object]) -> str:
+    from mgov.formats.variables import render, variables
+
+    return render("dotenv", variables(values))
