@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from mgov.governance.audit import Audit
 from mgov.governance.breakers import Breakers
 from mgov.governance.changes import Changes
 from mgov.governance.configs import Configs
@@ -113,6 +114,13 @@ class AsyncGraphs(_InThread[Graphs]):
     longest_chain = _in_thread(Graphs.longest_chain)
     check = _in_thread(Graphs.check)
     diff = _in_thread(Graphs.diff)
+
+
+class AsyncAudit(_InThread[Audit]):
+    """Is it built well; see `Audit`."""
+
+    score = _in_thread(Audit.score)
+    facts = _in_thread(Audit.facts)
 
 
 class AsyncManifests(_InThread[Manifests]):
@@ -233,6 +241,7 @@ class AsyncPlatform:
         self.discovery = AsyncDiscovery(platform.discovery)
         self.breakers = AsyncBreakers(platform.breakers)
         self.graphs = AsyncGraphs(platform.graphs)
+        self.audit = AsyncAudit(platform.audit)
         self.changes = AsyncChanges(platform.changes)
         self.manifests = AsyncManifests(platform.manifests)
         self.configs = AsyncConfigs(platform.configs)

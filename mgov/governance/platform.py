@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from mgov.clock import Clock
+    from mgov.governance.audit import Audit
     from mgov.governance.breakers import Breakers
     from mgov.governance.calls import Calls
     from mgov.governance.changes import Changes
@@ -187,6 +188,13 @@ class Platform:
         from mgov.governance.graphs import Graphs
 
         return Graphs(self.store, self.clock)
+
+    @property
+    def audit(self) -> "Audit":
+        """Is it built well."""
+        from mgov.governance.audit import Audit
+
+        return Audit(self.store, self.clock)
 
     @property
     def changes(self) -> "Changes":

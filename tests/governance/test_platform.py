@@ -14,6 +14,7 @@ from mgov import Platform
 from mgov.errors import Conflict, NotAStore, NotFound
 from mgov.governance import concurrent
 from mgov.governance.async_calls import AsyncCalls
+from mgov.governance.audit import Audit
 from mgov.governance.breakers import Breakers
 from mgov.governance.calls import Calls
 from mgov.governance.changes import Changes
@@ -51,7 +52,8 @@ def test_an_error_in_a_coroutine_is_the_same_error(store_path):
     ("blocking", "coroutines"),
     [(Registry, concurrent.AsyncRegistry), (Discovery, concurrent.AsyncDiscovery), (Monitor, concurrent.AsyncMonitor),
      (Manifests, concurrent.AsyncManifests), (Breakers, concurrent.AsyncBreakers), (Limits, concurrent.AsyncLimits),
-     (Graphs, concurrent.AsyncGraphs), (Changes, concurrent.AsyncChanges), (Calls, AsyncCalls)],
+     (Graphs, concurrent.AsyncGraphs), (Changes, concurrent.AsyncChanges), (Calls, AsyncCalls),
+     (Audit, concurrent.AsyncAudit)],
 )  # fmt: skip
 def test_every_verb_exists_as_a_coroutine_with_the_same_parameters(blocking, coroutines):
     missing = {"watch", "sweep_async", "course"}        # an endless iterator; the engine's own coroutine; steps
