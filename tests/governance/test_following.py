@@ -149,7 +149,11 @@ def test_however_often_one_looks_the_changes_are_the_same(tmp_path_factory, sett
 
 
 def test_a_callback_is_called_for_each_change_until_it_is_stopped_and_a_failing_one_stops_no_other(store_path):
-    warned, got, enough = [], [], threading.Event()
+    warned, got, enough, failed = [], [], threading.Event(), threading.Event()
+
+    def warn(text):
+        warned.append(text)
+        failed.set()
 
     def fail(change):
         raise ValueError("no")
@@ -159,11 +163,12 @@ def test_a_callback_is_called_for_each_change_until_it_is_stopped_and_a_failing_
         if len(got) == 2:
             enough.set()
 
-    with Platform.open(store_path, warn=warned.append) as platform:
+    with Platform.open(store_path, warn=warn) as platform:
         stops = [platform.configs.watch("orders", callback) for callback in (fail, take)]
         platform.configs.set("orders", {"a": 1})
         platform.configs.set("orders", {"a": 2})
         assert enough.wait(20)
+        assert failed.wait(20)
         for stop in stops:
             stop()
         platform.configs.set("orders", {"a": 3})
