@@ -41,10 +41,14 @@ def show(
         return View(SHOW_COLUMNS, rows, document, has_header=False)
     details = registry.show(name)
     pasts = session.platform().past(name)
-    return View(SHOW_COLUMNS, _rows(details, pasts, now), _document(details, pasts, now), has_header=False)
+    configs = session.platform().configs.newest(name)
+    document = {**_document(details, pasts, now), "configs": configs}
+    return View(SHOW_COLUMNS, _rows(details, pasts, configs, now), document, has_header=False)
 
 
-def _rows(details: Details, pasts: Mapping[str, Past], now: float) -> list[tuple[str, str]]:
+def _rows(
+    details: Details, pasts: Mapping[str, Past], configs: Mapping[str, int], now: float
+) -> list[tuple[str, str]]:
     service = details.service
     rows = [("name", service.name)]
     rows += [
@@ -70,6 +74,7 @@ def _rows(details: Details, pasts: Mapping[str, Past], now: float) -> list[tuple
         rows.append(("instance", _member_line(member, now)))
         if known := past_text(pasts.get(member.instance.id), now):
             rows.append(("past", f"{member.instance.id}  {known}"))
+    rows += [("configuration", f"{environment} {number}") for environment, number in configs.items()]
     rows.append(("revision", details.revision or "none: only instances are registered"))
     return rows
 

@@ -42,6 +42,8 @@ def variables(values: Mapping[str, Any], *, above: Path = (), prefix: str = "") 
         if value == {}:
             continue
         name = variable_name(path, prefix)
+        if not name.strip("_"):
+            raise UsageError(f"{format_key(path)} has no letter or digit that the name of a variable can hold")
         if name in found:
             raise UsageError(f"{format_key(origin[name])} and {format_key(path)} would both be the variable {name}")
         found[name], origin[name] = text_of(value), path

@@ -182,6 +182,7 @@ class AsyncConfigs(_InThread[Configs]):
     get = _in_thread(Configs.get)
     read = _in_thread(Configs.read)
     environments = _in_thread(Configs.environments)
+    newest = _in_thread(Configs.newest)
     versions = _in_thread(Configs.versions)
     history = _in_thread(Configs.history)
     diff = _in_thread(Configs.diff)

@@ -8,10 +8,10 @@ from mgov.errors import NotFound, StoreDamaged, StoreError, UsageError
 from mgov.governance.current import at_version, current, newest_base, value_at
 from mgov.governance.publishing import Published, Terms, publish, schema_of
 from mgov.model.config import BASE, DEFAULT, NO_VERSION, Version, folder_key, lookup, merge, number_of, version_key
-from mgov.model.key import parse_key
+from mgov.model.key import format_key, parse_key
 from mgov.model.names import check_name
 from mgov.model.service import service_key
-from mgov.model.setting import Difference, differences, with_settings, without_settings
+from mgov.model.setting import Difference, differences, key_hint, with_settings, without_settings
 from mgov.store.base import Write
 
 if TYPE_CHECKING:
@@ -100,6 +100,11 @@ class Configs:
         """The environments in which the service has a configuration, `base` among them."""
         keys = self._store.keys(f"config/{check_name(service)}/")
         return list(dict.fromkeys(key.split("/")[2] for key in keys))
+
+    def newest(self, service: str) -> dict[str, int]:
+        """The number of the newest version in each environment; empty for a service without a configuration."""
+        keys = self._store.keys(f"config/{check_name(service)}/")
+        return {key.split("/")[2]: number_of(key) for key in keys}
 
     def versions(self, service: str, *, environment: str = DEFAULT) -> list[int]:
         """The numbers of the versions that are kept, oldest first."""
@@ -272,6 +277,8 @@ class Configs:
         dry_run: bool = False,
     ) -> Published:
         """Append a version that reads as version `to` did, over the base that it saw; the base itself stays."""
+        if to == NO_VERSION:
+            raise UsageError("0 is no version", hint="--to -1 is the last but one")
         number = self._number(service, environment, to)
         target = at_version(self._store, service, environment, number).version
         terms = Terms("rollback", message or f"to version {number}", expect_version, base=target.base,
@@ -305,6 +312,8 @@ class Configs:
                       base=found.base if is_whole else None, must_rebase=is_whole, is_plain=plain, dry_run=dry_run)
 
         def change(own: Values) -> Values:
+            for path in (*kept, *wanted):
+                _check_known(path, found.values, own, service)
             taken = _with_parts(own, found.values, wanted) if wanted else found.values
             return _with_parts(taken, own, kept)
 
@@ -363,6 +372,17 @@ class Configs:
                 hint=f"mgov config history {service} -e {environment}",
             )
         return numbers[version - 1]
+
+
+def _check_known(path: Path, values: Values, others: Values, service: str) -> None:
+    """Raise NotFound where neither side has the key: it is a slip, and would do nothing in silence."""
+    for known in (values, others):
+        try:
+            lookup(known, path)
+        except KeyError:
+            continue
+        return
+    raise NotFound(f"{service} has no key {format_key(path)} on either side", hint=key_hint(values, path))
 
 
 def _with_parts(values: Values, taken: Values, paths: Sequence[Path]) -> Values:

@@ -67,7 +67,10 @@ def parse(key: str, data: bytes) -> Document:
     if not data.strip(b"\0"):
         raise StoreDamaged(f"{path} is empty", hint=_HINT)
     if b"\n" + CONFLICT_MARK in b"\n" + data:
-        raise StoreDamaged(f"{path} holds two versions: two branches each made this number", hint=_HINT)
+        raise StoreDamaged(
+            f"{path} holds two versions: two branches each made this number",
+            hint="keep one (git checkout --ours or --theirs FILE), then publish again what the other changed",
+        )
     try:
         table = toml.parse(data, max_bytes=MAX_BYTES)
     except Malformed as error:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -360,3 +361,42 @@ def test_an_edit_that_cannot_be_kept_keeps_the_text(run, made, tmp_path):
     raced = run("config", "edit", "orders", env=editor(tmp_path, race))
     assert raced.code == 4
     assert "your text is kept in" in raced.err
+
+
+def test_show_of_a_service_names_its_configurations(run, made):
+    run("config", "set", "orders", "a=1", "-e", "prod")
+    rows = run("show", "orders").out.splitlines()
+    assert [row for row in rows if row.startswith("configuration")] == [
+        "configuration\tdefault 2", "configuration\tprod 1",
+    ]  # fmt: skip
+    assert json.loads(run("show", "orders", "-o", "json").out)["configs"] == {"default": 2, "prod": 1}
+
+
+def test_two_branches_that_made_one_number_are_told_apart_by_git_and_named_by_mgov(run, made, tmp_path, require):
+    git = require("git")
+
+    def in_git(*argv):
+        who = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main")
+        return subprocess.run([git, *who, *argv], cwd=made, capture_output=True, text=True, check=False)
+
+    in_git("init")
+    in_git("add", "-A")
+    in_git("commit", "-m", "two versions")
+    in_git("checkout", "-b", "other")
+    run("config", "set", "orders", "b=other")
+    in_git("add", "-A")
+    in_git("commit", "-m", "theirs")
+    in_git("checkout", "main")
+    assert run("config", "get", "orders", "log.level").out == "debug\n"
+    assert run("config", "get", "orders", "b").code == 3
+    run("config", "set", "orders", "b=main")
+    in_git("add", "-A")
+    in_git("commit", "-m", "ours")
+    assert in_git("merge", "other").returncode == 1
+    assert run("config", "get", "orders", "b") == (
+        8, "", "mgov: configs/orders/default/000003.toml holds two versions: two branches each made this number\n"
+        "hint: keep one (git checkout --ours or --theirs FILE), then publish again what the other changed\n",
+    )  # fmt: skip
+    in_git("checkout", "--theirs", "configs")
+    assert run("config", "get", "orders", "b") == (0, "other\n", "")
+    assert run("config", "set", "orders", "b=main").err == "orders default: version 3 -> 4\n"

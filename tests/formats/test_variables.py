@@ -117,6 +117,8 @@ def test_names_are_the_parts_in_upper_case_and_values_that_are_no_text_are_json(
     }  # fmt: skip
     assert variables({"port": 1}, above=("db",), prefix="orders_") == {"ORDERS_DB_PORT": "1"}
     assert variable_name(("订单", "x")) == "___X"
+    with pytest.raises(UsageError, match="has no letter or digit"):
+        variables({"订单": 1})
 
 
 def test_two_keys_of_one_name_are_refused_and_both_named():

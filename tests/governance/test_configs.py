@@ -107,6 +107,8 @@ def test_the_first_version_cannot_be_rolled_back_and_stays(configs):
     configs.set("orders", {"a": 1})
     with pytest.raises(NotFound, match="no version 1 before the newest"):
         configs.rollback("orders")
+    with pytest.raises(UsageError, match="0 is no version"):
+        configs.rollback("orders", 0)
     assert configs.get("orders", "a") == 1
 
 
@@ -129,6 +131,9 @@ def test_promoting_some_keys_or_all_but_some_leaves_the_others(configs):
     assert configs.get("orders", environment="prod") == {"a": 1, "db": {"host": "p"}, "d": 4}
     configs.promote("orders", source="staging", target="prod", keep=["db", "d"])
     assert configs.get("orders", environment="prod") == {"a": 1, "c": 3, "db": {"host": "p"}, "d": 4}
+    for argument in ("only", "keep"):
+        with pytest.raises(NotFound, match="no key zzz on either side"):
+            configs.promote("orders", source="staging", target="prod", **{argument: ["zzz"]})
     with pytest.raises(UsageError, match="both where it comes from"):
         configs.promote("orders", source="prod", target="prod")
 
@@ -286,6 +291,8 @@ def test_ten_thousand_keys_and_many_environments_are_no_trouble(configs):
     configs.set("orders", values)
     assert configs.get("orders", "t99.k9999") == 9999
     assert configs.environments("orders") == ["default"]
+    assert configs.newest("orders") == {"default": 1}
+    assert configs.newest("nobody") == {}
     with pytest.raises(UsageError, match="at most 1048576 are kept"):
         configs.set("orders", {f"big{n}": "x" * 200_000 for n in range(6)})
 
