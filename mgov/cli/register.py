@@ -157,6 +157,8 @@ def deregister(
         _drain(ctx, name, instance, parse_duration(drain), missing_ok=missing_ok)
     if everything:
         outcomes = registry.deregister_all(name, missing_ok=missing_ok, dry_run=dry_run)
+        if ctx.obj.platform().configs.newest(name):
+            ctx.obj.out.note(f"the configuration of {name} stays, for when it comes back")
     else:
         outcomes = registry.deregister(name, str(instance), missing_ok=missing_ok, dry_run=dry_run)
     return outcomes_view(outcomes, summary="nothing was removed (--dry-run)" if dry_run else "")

@@ -88,6 +88,7 @@ def looks_secret(path: "Path") -> bool:
     return (
         not _WORDS.isdisjoint(words)
         or words[-1] in _TABLES
+        or words[-1] == "pass"
         or words[-1].endswith(_ENDINGS)
         or any(word == "key" and words[i] in _KEY_OF for i, word in enumerate(words[1:]))
     )

@@ -372,6 +372,13 @@ def test_show_of_a_service_names_its_configurations(run, made):
     assert json.loads(run("show", "orders", "-o", "json").out)["configs"] == {"default": 2, "prod": 1}
 
 
+def test_a_service_that_leaves_leaves_its_configuration_and_that_is_said(run, made):
+    assert run("deregister", "orders", "--all", "--yes") == (
+        0, "removed\torders\t\t\n", "the configuration of orders stays, for when it comes back\n",
+    )  # fmt: skip
+    assert run("config", "get", "orders", "db.port").out == "5432\n"
+
+
 def test_two_branches_that_made_one_number_are_told_apart_by_git_and_named_by_mgov(run, made, tmp_path, require):
     git = require("git")
 
