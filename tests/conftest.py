@@ -31,6 +31,11 @@ _pin(os.environ)
 sys.path.insert(0, os.path.dirname(__file__))              # tests/fakes.py is for every folder
 
 import pytest  # noqa: E402 - the environment comes first
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# How long an example takes is the machine's affair: a busy one fails no property.
+settings.register_profile("mgov", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mgov")
 
 
 class Result(NamedTuple):

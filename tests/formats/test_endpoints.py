@@ -98,7 +98,7 @@ def test_env_with_hostile_text_runs_nothing_and_is_read_back_by_sh_as_it_was(val
     assert in_sh(script, ["ORDERS_HOST", "ORDERS_URL"], tmp_path) == [value, f"http://{value}"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(SH_TEXT, min_size=1, max_size=20))
 def test_any_text_quoted_is_one_word_to_sh(values):
     done = subprocess.run(["/bin/sh", "-c", "printf '%s\\0' " + " ".join(map(quote_sh, values))],

@@ -82,7 +82,7 @@ def changed(value, path, new):
 
 
 @pytest.mark.parametrize("read", SHOPS, ids=["compose", "kubernetes", "consul"])
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data(), address=st.sampled_from(ADDRESSES))
 def test_a_real_document_with_one_or_two_values_replaced_by_anything_never_breaks(read, data, address):
     document = SHOPS[read]

@@ -501,5 +501,5 @@ class BackToAnyRevision(RuleBasedStateMachine):
         assert all(f"service/{key.split('/')[1]}" in state for key in state if not key.startswith("config/"))
 
 
-BackToAnyRevision.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+BackToAnyRevision.TestCase.settings = settings(max_examples=15, stateful_step_count=25)
 TestBackToAnyRevision = pytest.mark.slow(BackToAnyRevision.TestCase)

@@ -44,7 +44,7 @@ def carry_out(steps, known, running):
             home[key] = step.after
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(fleets(), st.booleans())
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(fleet, prune):
     wanted, known, running = fleet
@@ -53,7 +53,7 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do(fleet, prune):
     assert {step.action for step in plan(wanted, known, running, **options)} <= {UNCHANGED}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(fleets())
 def test_pruning_takes_only_what_this_scope_brought_in_and_no_longer_names(fleet):
     wanted, known, running = fleet
@@ -69,7 +69,7 @@ def test_pruning_takes_only_what_this_scope_brought_in_and_no_longer_names(fleet
             assert {key for key in running if key[0] == name} <= pruned
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(fleets())
 def test_without_prune_every_step_is_of_the_manifest(fleet):
     wanted, known, running = fleet

@@ -201,7 +201,7 @@ class Machine(RuleBasedStateMachine):
             assert from_value(json.loads(json.dumps(to_value(known)))) == known
 
 
-Machine.TestCase.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+Machine.TestCase.settings = settings(max_examples=50, stateful_step_count=30)
 TestMachine = Machine.TestCase
 
 

@@ -10,7 +10,7 @@ from mgov.model.instance import Maintenance, default_id, from_value, to_value
 from mgov.model.names import is_name
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     instances(origin="register"),
     st.none() | st.builds(Maintenance, st.floats(0, 1e9), st.none() | st.floats(0, 1e9)),

@@ -26,7 +26,7 @@ entries = st.lists(
 ).map(lambda found: tuple(sorted(found, key=lambda e: e.service.name)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(entries)
 def test_a_dumped_fleet_is_parsed_back_also_through_toml_and_json(fleet):
     document = dump(fleet)
@@ -35,19 +35,19 @@ def test_a_dumped_fleet_is_parsed_back_also_through_toml_and_json(fleet):
     assert parse(strictjson.parse(json.dumps(document, ensure_ascii=False).encode(), max_bytes=10**6)) == fleet
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(services())
 def test_a_service_is_parsed_back_from_its_table(service):
     assert parse_service(service.name, to_table(service)) == service
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(instances())
 def test_an_instance_is_parsed_back_from_its_table(instance):
     assert parse_instance("orders", instance_table(instance)) == instance
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),

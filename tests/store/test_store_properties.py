@@ -197,7 +197,7 @@ class StoreAgainstDict(RuleBasedStateMachine):
 
 
 TestStoreAgainstDict = StoreAgainstDict.TestCase
-TestStoreAgainstDict.settings = settings(max_examples=6, stateful_step_count=15, deadline=None)
+TestStoreAgainstDict.settings = settings(max_examples=6, stateful_step_count=15)
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def test_the_store_does_what_a_dict_does_for_long_sequences() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
     run_state_machine_as_test(
-        StoreAgainstDict, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
+        StoreAgainstDict, settings=settings(max_examples=60, stateful_step_count=40))
 
 
 @pytest.mark.slow
