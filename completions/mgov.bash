@@ -88,7 +88,7 @@ _mgov_shape() {
     'graph')
         commands='cycles order impact path check diff'
         options='--around --depth --reverse --by --direction -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
-        valued='--around=@services --depth= --by=owner,domain,tier --direction=down,up,right,left -S=@files --store=@files -o=tree,table,wide,plain,json,jsonl,csv,name,mermaid,dot --output=tree,table,wide,plain,json,jsonl,csv,name,mermaid,dot --columns= --color=auto,always,never --deadline='
+        valued='--around=@services --depth= --by=owner,domain,tier --direction=down,up,right,left -S=@files --store=@files -o=tree,table,wide,plain,json,jsonl,csv,name,mermaid,dot,svg --output=tree,table,wide,plain,json,jsonl,csv,name,mermaid,dot,svg --columns= --color=auto,always,never --deadline='
         ;;
     'graph cycles')
         options='--sync -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'

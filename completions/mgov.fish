@@ -353,7 +353,7 @@ complete -c mgov -n '__mgov_at \'graph\'' -l reverse -d 'Turn every edge round: 
 complete -c mgov -n '__mgov_at \'graph\'' -l by -r -a 'owner domain tier' -d 'One of: owner, domain, tier'
 complete -c mgov -n '__mgov_at \'graph\'' -l direction -r -a 'down up right left' -d 'One of: down, up, right, left'
 complete -c mgov -n '__mgov_at \'graph\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
-complete -c mgov -n '__mgov_at \'graph\'' -s o -l output -r -a 'tree table wide plain json jsonl csv name mermaid dot' -d 'How to print the answer: tree, table, wide, plain, json, jsonl, csv, name, mermaid, dot [MGOV_OUTPUT]'
+complete -c mgov -n '__mgov_at \'graph\'' -s o -l output -r -a 'tree table wide plain json jsonl csv name mermaid dot svg' -d 'How to print the answer: tree, table, wide, plain, json, jsonl, csv, name, mermaid, dot, svg [MGOV_OUTPUT]'
 complete -c mgov -n '__mgov_at \'graph\'' -l columns -r -d 'Print these columns only'
 complete -c mgov -n '__mgov_at \'graph\'' -l color -r -a 'auto always never' -d 'auto, always or never [MGOV_COLOR]'
 complete -c mgov -n '__mgov_at \'graph\'' -s q -l quiet -d 'Say nothing but warnings and errors on stderr [MGOV_QUIET]'

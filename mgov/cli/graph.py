@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from mgov.model.graph import Edge
     from mgov.model.picture import Node, Picture
 
-FORMATS = ("tree", *STANDARD, "mermaid", "dot")
+FORMATS = ("tree", *STANDARD, "mermaid", "dot", "svg")
 EDGE_COLUMNS = (Column("from"), Column("to"), Column("type"), Column("optional"))
 
 
 @command(
     "mgov graph",
     "mgov graph --around orders --depth 2 -o mermaid",
-    "mgov graph -o dot --by owner | dot -Tpng > graph.png",
+    "mgov graph -o svg --by owner > graph.svg",
     formats=FORMATS,
     columns=EDGE_COLUMNS,
 )
@@ -59,6 +59,7 @@ def graph(
             "tree": lambda: _tree(session, picture, around, depth),
             "mermaid": lambda: _mermaid(session, picture, direction),
             "dot": lambda: _dot(picture, direction),
+            "svg": lambda: _svg(picture, direction),
         },
     )
 
@@ -137,7 +138,7 @@ def _mermaid(session: Session, picture: Picture, direction: str) -> str:
     if len(picture.edges) > MAX_EDGES:
         session.out.warn(
             f"most pages draw at most {MAX_EDGES} edges of Mermaid, this has {len(picture.edges)}",
-            hint="mgov graph --around NAME --depth 2 -o mermaid, or -o dot",
+            hint="mgov graph --around NAME --depth 2 -o mermaid, or -o svg",
         )
     return mermaid(picture, direction)
 
@@ -146,3 +147,9 @@ def _dot(picture: Picture, direction: str) -> str:
     from mgov.formats.dot import dot
 
     return dot(picture, direction)
+
+
+def _svg(picture: Picture, direction: str) -> str:
+    from mgov.formats.svg import svg
+
+    return svg(picture, direction)

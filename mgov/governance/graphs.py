@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
 from mgov.governance.fleet import all_members, suggest_service
-from mgov.model.graph import Graph
+from mgov.model.graph import Edge, Graph
 from mgov.model.health import HEALTHY, STARTING
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
-from mgov.model.service import Service, parse_service
+from mgov.model.service import Service, parse_dependencies, parse_service
 from mgov.store.base import value_of
 
 if TYPE_CHECKING:
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from mgov.governance.fleet import Member
     from mgov.model.cycles import Cycle
     from mgov.model.finding import Finding
-    from mgov.model.graph import Edge
     from mgov.model.graphdiff import GraphDiff
     from mgov.model.impact import Impact
     from mgov.model.picture import Node, Picture
-    from mgov.store.base import Store
+    from mgov.store.base import Store, Value
 
 
 class Order(NamedTuple):
@@ -84,8 +83,8 @@ class Graphs:
         from mgov.model.cycles import Cycle, shortest_cycle
         from mgov.model.waves import waves
 
-        services = self._services()
-        graph = Graph.of_services(services.values())
+        services = self._values()
+        graph = _graph_of(services)
         for name in names:
             if check_name(name) not in services:
                 raise NotFound(f"no service {name}", hint=suggest_service(self._store, name))
@@ -105,14 +104,14 @@ class Graphs:
         """All that suffer when `name` fails, who breaks first, each with the path and the owner."""
         from mgov.model.impact import impacts_of
 
-        services = self._services()
-        graph = Graph.of_services(services.values())
+        services = self._values()
+        graph = _graph_of(services)
         self._check_known(graph, name)
-        return [Affected(impact, services[impact.service].owner) for impact in impacts_of(graph, name)]
+        return [Affected(impact, services[impact.service].get("owner", "")) for impact in impacts_of(graph, name)]
 
     def path(self, start: str, end: str) -> list[Edge]:
         """The edges of a shortest way from `start` to `end`; [] where `start` does not need `end`."""
-        graph = Graph.of_services(self._services().values())
+        graph = _graph_of(self._values())
         self._check_known(graph, start)
         self._check_known(graph, end)
         way = graph.path(start, end)
@@ -143,12 +142,14 @@ class Graphs:
 
     # -- inside
 
+    def _values(self) -> dict[str, Value]:
+        return {document.key.partition("/")[2]: document.value for document in self._store.scan("service/")}
+
     def _services(self) -> dict[str, Service]:
-        names = ((document.key.partition("/")[2], document.value) for document in self._store.scan("service/"))
-        return {name: parse_service(name, value) for name, value in names}
+        return {name: parse_service(name, value) for name, value in self._values().items()}
 
     def _graph(self, is_synchronous: bool) -> Graph:
-        graph = Graph.of_services(self._services().values())
+        graph = _graph_of(self._values())
         return graph.synchronous() if is_synchronous else graph
 
     def _part(
@@ -184,3 +185,16 @@ class Graphs:
                 any(health.stale for health in own if health.status != STARTING),
             )
         return nodes
+
+
+def _graph_of(values: Mapping[str, Value]) -> Graph:
+    """The graph of definitions as the store holds them. It has checked them when it read them: of ten thousand, only
+    the dependencies are looked at again."""
+    edges = []
+    for name, value in values.items():
+        for entry in value.get("dependencies", ()):
+            if isinstance(entry, str) and ":" not in entry:
+                edges.append(Edge(name, entry))
+            else:
+                edges += [Edge(name, *dependency) for dependency in parse_dependencies([entry], of=name)]
+    return Graph(edges, values)

@@ -10,7 +10,7 @@ from mgov.model.record import NamedTuple
 if TYPE_CHECKING:
     from mgov.model.graph import Graph
 
-MAX_STEPS = 4_000_000                           # of a search for a shortest cycle: about two seconds
+MAX_STEPS = 1_000_000                           # of a search for a shortest cycle: about a second
 
 
 class Cycle(NamedTuple):
@@ -51,13 +51,16 @@ def shortest_cycle(graph: Graph, members: tuple[str, ...], max_steps: int = MAX_
 
 
 class _Search:
-    """What is left of a component; `targets` and `sources` hold its edges, `steps` counts those that were looked at."""
+    """What is left of a component: `targets` has no key for a member that was taken away. `steps` counts the edges that
+    were looked at."""
 
     def __init__(self, graph: Graph, members: tuple[str, ...]) -> None:
         inside = set(members)
         self.targets = {name: [t for t in graph.targets(name) if t in inside] for name in members}
-        self.sources = {name: [s for s in graph.sources(name) if s in inside] for name in members}
         self.steps = 0
+        self._sources: dict[str, list[str]] = {}        # these three are made when the first member is taken away
+        self._into: dict[str, int] = {}
+        self._out: dict[str, int] = {}
 
     def shortest_of_two(self) -> tuple[str, ...]:
         """A cycle of one or two members; () where there is none."""
@@ -76,7 +79,7 @@ class _Search:
         waiting = deque(((start, 1),))
         while waiting:
             name, length = waiting.popleft()
-            for target in self.targets[name]:
+            for target in self.targets.get(name, ()):
                 self.steps += 1
                 if target == start:
                     return _traced(came_from, name)
@@ -87,17 +90,27 @@ class _Search:
 
     def remove(self, name: str) -> None:
         """Take a member away, and each that then has nobody left before or behind it."""
+        if not self._sources:
+            self._count_ends()
         doomed = [name]
         while doomed:
             gone = doomed.pop()
-            if gone not in self.targets:
+            targets = self.targets.pop(gone, None)
+            if targets is None:
                 continue
-            for others, back in ((self.targets, self.sources), (self.sources, self.targets)):
-                for other in others.pop(gone):
-                    if other != gone and other in back:
-                        back[other].remove(gone)
-                        if not back[other]:
-                            doomed.append(other)
+            for others, count in ((targets, self._into), (self._sources[gone], self._out)):
+                for other in others:
+                    count[other] -= 1
+                    if not count[other]:
+                        doomed.append(other)
+
+    def _count_ends(self) -> None:
+        self._sources = {name: [] for name in self.targets}
+        for name, targets in self.targets.items():
+            self._out[name] = len(targets)
+            for target in targets:
+                self._sources[target].append(name)
+        self._into = {name: len(sources) for name, sources in self._sources.items()}
 
 
 def _traced(came_from: dict[str, str], name: str) -> tuple[str, ...]:

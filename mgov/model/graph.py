@@ -8,6 +8,8 @@ Answers are sorted by name, so that the same graph gives the same answer.
 from __future__ import annotations
 
 from collections import deque
+from itertools import groupby
+from operator import itemgetter, lt
 from typing import TYPE_CHECKING
 
 from mgov.model.record import NamedTuple
@@ -37,19 +39,24 @@ class Graph:
     """Nodes and edges, as given: it is not changed any more."""
 
     def __init__(self, edges: Iterable[Edge], nodes: Iterable[str] = ()) -> None:
-        self.edges = tuple(sorted(set(edges)))
+        given = tuple(edges)
+        self.edges = given if all(map(lt, given, given[1:])) else tuple(sorted(set(given)))
         known = set(nodes)
-        for edge in self.edges:
-            known.add(edge[0])
-            known.add(edge[1])
+        known.update(map(itemgetter(0), self.edges), map(itemgetter(1), self.edges))
         self.nodes = tuple(sorted(known))
-        self._targets = _adjacent(self.nodes, ((edge[0], edge[1]) for edge in self.edges))
+        self._targets: dict[str, tuple[str, ...]] = dict.fromkeys(self.nodes, ())
+        for source, own in groupby(self.edges, key=itemgetter(0)):
+            self._targets[source] = tuple(dict.fromkeys(map(itemgetter(1), own)))
         self._upwards: dict[str, tuple[str, ...]] | None = None
 
     @property
     def _sources(self) -> dict[str, tuple[str, ...]]:
         if self._upwards is None:                   # cycles and order never look up
-            self._upwards = _adjacent(self.nodes, ((edge[1], edge[0]) for edge in self.edges))
+            found: dict[str, list[str]] = {name: [] for name in self.nodes}
+            for source, targets in self._targets.items():
+                for target in targets:
+                    found[target].append(source)
+            self._upwards = {name: tuple(sources) for name, sources in found.items()}
         return self._upwards
 
     @classmethod
@@ -153,15 +160,6 @@ def _traced(came_from: Mapping[str, str], name: str, start: str) -> tuple[str, .
     return tuple(reversed(way))
 
 
-def _adjacent(nodes: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {name: [] for name in nodes}
-    for here, there in pairs:                       # sorted, so that two of the same ends follow each other
-        others = found[here]
-        if not others or others[-1] != there:
-            others.append(there)
-    return {name: tuple(others) for name, others in found.items()}
-
-
 def _reached(
     adjacent: Mapping[str, tuple[str, ...]], names: Iterable[str], depth: int | None = None
 ) -> tuple[str, ...]:
@@ -197,13 +195,14 @@ def _components(nodes: Iterable[str], targets: Mapping[str, tuple[str, ...]]) ->
                     on_stack.add(other)
                     path.append((other, iter(targets[other])))
                     break
-                if other in on_stack:
-                    lowest[name] = min(lowest[name], index[other])
+                if other in on_stack and index[other] < lowest[name]:
+                    lowest[name] = index[other]
             else:
                 path.pop()
                 if path:
                     above = path[-1][0]
-                    lowest[above] = min(lowest[above], lowest[name])
+                    if lowest[name] < lowest[above]:
+                        lowest[above] = lowest[name]
                 if lowest[name] == index[name]:
                     found.append(_popped(stack, on_stack, name))
     return found

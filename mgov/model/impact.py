@@ -10,9 +10,9 @@ from mgov.model.record import NamedTuple
 from mgov.model.service import ASYNCHRONOUS, SYNCHRONOUS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from mgov.model.graph import Graph
 
-    from mgov.model.graph import Edge, Graph
+BREAKS, LAGS, OPTIONAL = 0, 1, 2                # how strong an edge is: synchronous and required, required, any
 
 
 class Impact(NamedTuple):
@@ -34,17 +34,19 @@ def impacts_of(graph: Graph, name: str) -> list[Impact]:
     A synchronous required path is stronger than a required one, and that than any.
     """
     found: dict[str, Impact] = {}
-    strengths: tuple[Callable[[Edge], bool], ...] = (
-        lambda edge: edge.is_hard, lambda edge: not edge.is_optional, lambda edge: True,
-    )  # fmt: skip
-    synchronous = {(edge.source, edge.target) for edge in graph.edges if edge.type == SYNCHRONOUS}
-    for rank, is_counted in enumerate(strengths):
-        towards = _ways_to(graph, name, is_counted)
+    sources: dict[str, list[tuple[str, int]]] = {node: [] for node in graph.nodes}
+    synchronous = set()
+    for edge in graph.edges:
+        sources[edge.target].append((edge.source, OPTIONAL if edge.is_optional else BREAKS if edge.is_hard else LAGS))
+        if edge.type == SYNCHRONOUS:
+            synchronous.add((edge.source, edge.target))
+    for weakest in (BREAKS, LAGS, OPTIONAL):
+        towards = _ways_to(sources, name, weakest)
         for service in towards:
             if service not in found:
                 path = _along(towards, service, name)
                 kind = SYNCHRONOUS if all(step in synchronous for step in pairwise(path)) else ASYNCHRONOUS
-                found[service] = Impact(service, path, kind, is_optional=rank == 2)
+                found[service] = Impact(service, path, kind, is_optional=weakest == OPTIONAL)
     return sorted(found.values(), key=_urgency)
 
 
@@ -82,18 +84,14 @@ def _urgency(impact: Impact) -> tuple[bool, bool, int, str]:
     return impact.is_optional, impact.type == ASYNCHRONOUS, len(impact.path), impact.service
 
 
-def _ways_to(graph: Graph, name: str, is_counted: Callable[[Edge], bool]) -> dict[str, str]:
-    """For each node that reaches `name` over counted edges, its next step on a shortest way."""
-    sources: dict[str, list[str]] = {}
-    for edge in graph.edges:
-        if is_counted(edge):
-            sources.setdefault(edge.target, []).append(edge.source)
+def _ways_to(sources: dict[str, list[tuple[str, int]]], name: str, weakest: int) -> dict[str, str]:
+    """For each node that reaches `name` over edges not weaker than that, its next step on a shortest way."""
     towards: dict[str, str] = {}
     waiting = deque((name,))
     while waiting:
         here = waiting.popleft()
-        for source in sources.get(here, ()):
-            if source not in towards and source != name:
+        for source, strength in sources[here]:
+            if strength <= weakest and source not in towards and source != name:
                 towards[source] = here
                 waiting.append(source)
     return towards

@@ -234,6 +234,20 @@ removed\treport\tusers\tsynchronous\ttrue
 def test_pictures_are_whole_texts(graph):
     assert graph("-o", "mermaid", "--direction", "right", "-q").out.startswith("flowchart LR\n  n0[")
     assert graph("-o", "dot", "--by", "owner", "-q").out.count("subgraph cluster_") == 4
+    drawn = graph("-o", "svg", "--by", "tier", "--direction", "left", "-q")
+    assert (drawn.code, drawn.err) == (0, "")
+    assert ElementTree.fromstring(drawn.out).get("aria-label") == "5 services · 5 dependencies · 2 on cycles"
+
+
+def test_a_fleet_that_is_too_large_to_draw_is_2_and_nothing_is_printed(run, tmp_path):
+    path = str(tmp_path / "large")
+    (tmp_path / "large.json").write_text(json.dumps({"services": {f"s{n:04}": {} for n in range(1_501)}}))
+    run("init", path)
+    run("apply", "-f", str(tmp_path / "large.json"), "-S", path)
+    assert run("graph", "-o", "svg", "-S", path) == (
+        2, "", "mgov: too much to draw: 1501 services\n"
+        "hint: draw a part: --around NAME --depth 2; or leave it to another program: -o dot\n",
+    )
 
 
 def test_an_empty_fleet_and_one_service_are_no_special_case(run, tmp_path):
