@@ -4,7 +4,7 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats audit health probe call breaker limit config init demo store history undo trust accept completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats audit report health probe call breaker limit config init demo store history undo trust accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -125,6 +125,10 @@ _mgov_shape() {
         options='--min --rule --junit --github -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--min= --rule= --junit=@files -S=@files --store=@files -o=card,table,wide,plain,json,jsonl,csv,name --output=card,table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@services'
+        ;;
+    'report')
+        options='--out --title -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--out=@files --title= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         ;;
     'health')
         options='--deep --timeout --concurrency --retries --rise --fall --cached --expect --watch --interval --count --until-change --on-change --wait --for --min-healthy --any --fail-fast --stable --allow-missing --junit --textfile --github --insecure --cacert --cert --key -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'

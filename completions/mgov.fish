@@ -3,8 +3,8 @@
 # True when the words before the cursor are the command $argv[1], and, where $argv[2] is given, when the word at the
 # cursor is its argument number $argv[2] (0 is the first), or a later one for "N...".
 function __mgov_at
-    set -l valued --address --after --api --around --as --author --burst --by --cacert --cached --cert --check-cacert --check-cert --check-expect --check-fall --check-interval --check-key --check-retries --check-rise --check-timeout --close-after --color --columns --concurrency --count --data --datastore --deadline --depends-on --depth --description --direction --domain --drain --env --exec --expect --expect-rev --fail-fast --fail-on --failure-rate --fall --fallback --file --for --force --format --from --from-env --grace --half-open --header --health --hold --id --ignore --instance --interval --junit --keep --key --kind --latency --limit --max-age --max-body --message --meta --method --min --min-calls --min-healthy --namespace --note --older-than --on-change --only --open-cap --open-for --output --owner --pick --prefer-zone --prefix --query --quiesce --reason --region --retries --retry --rise --rule --schema --scope --search --service --signal --since --slow-call --slow-rate --stable --stale-if-error --status --store --tag --textfile --threshold --tier --timeout --title --to --ttl --until --version --wait --weight --window --zone -H -S -X -d -e -f -m -o
-    set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'import' 'import compose' 'import kubernetes' 'import consul' 'maintenance' 'prune' 'graph' 'graph cycles' 'graph order' 'graph impact' 'graph path' 'graph check' 'graph diff' 'stats' 'audit' 'health' 'probe' 'call' 'breaker' 'breaker list' 'breaker show' 'breaker check' 'breaker record' 'breaker run' 'breaker trip' 'breaker reset' 'breaker set' 'limit' 'limit list' 'limit show' 'limit set' 'limit take' 'limit reset' 'config' 'config set' 'config unset' 'config get' 'config show' 'config edit' 'config import' 'config export' 'config history' 'config diff' 'config rollback' 'config promote' 'config schema' 'config schema set' 'config schema show' 'config validate' 'config watch' 'config exec' 'config gc' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'history' 'undo' 'trust' 'accept' 'completion' 'help' 'version'
+    set -l valued --address --after --api --around --as --author --burst --by --cacert --cached --cert --check-cacert --check-cert --check-expect --check-fall --check-interval --check-key --check-retries --check-rise --check-timeout --close-after --color --columns --concurrency --count --data --datastore --deadline --depends-on --depth --description --direction --domain --drain --env --exec --expect --expect-rev --fail-fast --fail-on --failure-rate --fall --fallback --file --for --force --format --from --from-env --grace --half-open --header --health --hold --id --ignore --instance --interval --junit --keep --key --kind --latency --limit --max-age --max-body --message --meta --method --min --min-calls --min-healthy --namespace --note --older-than --on-change --only --open-cap --open-for --out --output --owner --pick --prefer-zone --prefix --query --quiesce --reason --region --retries --retry --rise --rule --schema --scope --search --service --signal --since --slow-call --slow-rate --stable --stale-if-error --status --store --tag --textfile --threshold --tier --timeout --title --to --ttl --until --version --wait --weight --window --zone -H -S -X -d -e -f -m -o
+    set -l paths 'register' 'deregister' 'heartbeat' 'services' 'instances' 'show' 'discover' 'apply' 'diff' 'export' 'import' 'import compose' 'import kubernetes' 'import consul' 'maintenance' 'prune' 'graph' 'graph cycles' 'graph order' 'graph impact' 'graph path' 'graph check' 'graph diff' 'stats' 'audit' 'report' 'health' 'probe' 'call' 'breaker' 'breaker list' 'breaker show' 'breaker check' 'breaker record' 'breaker run' 'breaker trip' 'breaker reset' 'breaker set' 'limit' 'limit list' 'limit show' 'limit set' 'limit take' 'limit reset' 'config' 'config set' 'config unset' 'config get' 'config show' 'config edit' 'config import' 'config export' 'config history' 'config diff' 'config rollback' 'config promote' 'config schema' 'config schema set' 'config schema show' 'config validate' 'config watch' 'config exec' 'config gc' 'init' 'demo' 'store' 'store info' 'store check' 'store repair' 'history' 'undo' 'trust' 'accept' 'completion' 'help' 'version'
     set -l path
     set -l count 0
     set -l skip 0
@@ -69,6 +69,7 @@ complete -c mgov -n '__mgov_at \'\'' -a prune -d 'Remove instances that are long
 complete -c mgov -n '__mgov_at \'\'' -a graph -d 'Show who depends on whom'
 complete -c mgov -n '__mgov_at \'\'' -a stats -d 'Count services and instances, all and healthy'
 complete -c mgov -n '__mgov_at \'\'' -a audit -d 'Hold the fleet to the best practices, as a scorecard'
+complete -c mgov -n '__mgov_at \'\'' -a report -d 'Write the fleet as one HTML page'
 complete -c mgov -n '__mgov_at \'\'' -a health -d 'Probe instances or bare URLs and say which are well'
 complete -c mgov -n '__mgov_at \'\'' -a probe -d 'Explain one check: phases, expectations, certificate'
 complete -c mgov -n '__mgov_at \'\'' -a call -d 'Send a request to a service, protected'
@@ -458,6 +459,18 @@ complete -c mgov -n '__mgov_at \'audit\'' -l debug -d 'Show the traceback of an 
 complete -c mgov -n '__mgov_at \'audit\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
 complete -c mgov -n '__mgov_at \'audit\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
 complete -c mgov -n '__mgov_at \'audit\'' -s h -l help -d 'Show this help'
+complete -c mgov -n '__mgov_at \'report\'' -l out -r -F -d 'The page; written whole or not at all'
+complete -c mgov -n '__mgov_at \'report\'' -l title -r -d 'What stands at its head [Fleet report]'
+complete -c mgov -n '__mgov_at \'report\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
+complete -c mgov -n '__mgov_at \'report\'' -s o -l output -r -a 'table wide plain json jsonl csv name' -d 'How to print the answer: table, wide, plain, json, jsonl, csv, name [MGOV_OUTPUT]'
+complete -c mgov -n '__mgov_at \'report\'' -l columns -r -d 'Print these columns only'
+complete -c mgov -n '__mgov_at \'report\'' -l color -r -a 'auto always never' -d 'auto, always or never [MGOV_COLOR]'
+complete -c mgov -n '__mgov_at \'report\'' -s q -l quiet -d 'Say nothing but warnings and errors on stderr [MGOV_QUIET]'
+complete -c mgov -n '__mgov_at \'report\'' -s v -l verbose -d 'Say more on stderr [MGOV_VERBOSE]'
+complete -c mgov -n '__mgov_at \'report\'' -l debug -d 'Show the traceback of an error [MGOV_DEBUG]'
+complete -c mgov -n '__mgov_at \'report\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
+complete -c mgov -n '__mgov_at \'report\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
+complete -c mgov -n '__mgov_at \'report\'' -s h -l help -d 'Show this help'
 complete -c mgov -n '__mgov_at \'health\' 0...' -a '(__mgov_services)'
 complete -c mgov -n '__mgov_at \'health\'' -l deep -d 'Also look at all that the named services need'
 complete -c mgov -n '__mgov_at \'health\'' -l timeout -r -d 'How long one probe may take [its check\'s]'

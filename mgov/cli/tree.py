@@ -42,6 +42,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("graph diff", "mgov.cli.graphgate:diff", FLEET, "Compare the dependencies with a manifest"),
     ("stats", "mgov.cli.services:stats", FLEET, "Count services and instances, all and healthy"),
     ("audit", "mgov.cli.audit:audit", FLEET, "Hold the fleet to the best practices, as a scorecard"),
+    ("report", "mgov.cli.report:report", FLEET, "Write the fleet as one HTML page"),
     ("health", "mgov.cli.health:health", HEALTH, "Probe instances or bare URLs and say which are well"),
     ("probe", "mgov.cli.probe:probe", HEALTH, "Explain one check: phases, expectations, certificate"),
     ("call", "mgov.cli.call:call", TRAFFIC, "Send a request to a service, protected"),

@@ -35,14 +35,15 @@ _STATUS_WORDS = {"empty": "no instances", "missing": "not registered"}
 _NOT_XML = ("\ufffe", "\uffff")
 
 
-def svg(picture: Picture, direction: str = DOWN) -> str:
-    """The drawing of all nodes and edges of `picture`; UsageError where nobody could read it any more."""
+def svg(picture: Picture, direction: str = DOWN, *, headline: str = "") -> str:
+    """The drawing of all nodes and edges of `picture` under `headline` [what it counts]; UsageError where nobody could
+    read it any more."""
     if len(picture.nodes) > MAX_NODES:
         raise UsageError(f"too much to draw: {len(picture.nodes)} services", hint=TOO_MUCH_HINT)
     lines = {node.name: _lines(node) for node in picture.nodes}
     sizes = {name: _size(texts) for name, texts in lines.items()}
     layout = lay_out(sizes, [(edge.source, edge.target) for edge in picture.edges], direction)
-    head = _headline(picture)
+    head = headline or _headline(picture)
     width = max(layout.width, text_width(head, TITLE_SIZE), 360.0) + 2 * MARGIN
     legend = _legend(picture, width - 2 * MARGIN)
     legend_top = MARGIN + HEAD_HEIGHT + layout.height + (26.0 if picture.nodes else 0.0)

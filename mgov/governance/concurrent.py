@@ -21,6 +21,7 @@ from mgov.governance.manifests import Manifests
 from mgov.governance.manner import USUAL, Manner
 from mgov.governance.monitor import Monitor
 from mgov.governance.registry import Registry
+from mgov.governance.reports import Reports
 from mgov.model.config import DEFAULT
 
 if TYPE_CHECKING:
@@ -121,6 +122,13 @@ class AsyncAudit(_InThread[Audit]):
 
     score = _in_thread(Audit.score)
     facts = _in_thread(Audit.facts)
+
+
+class AsyncReports(_InThread[Reports]):
+    """All of it on one page; see `Reports`."""
+
+    fleet = _in_thread(Reports.fleet)
+    html = _in_thread(Reports.html)
 
 
 class AsyncManifests(_InThread[Manifests]):
@@ -243,6 +251,7 @@ class AsyncPlatform:
         self.breakers = AsyncBreakers(platform.breakers)
         self.graphs = AsyncGraphs(platform.graphs)
         self.audit = AsyncAudit(platform.audit)
+        self.reports = AsyncReports(platform.reports)
         self.changes = AsyncChanges(platform.changes)
         self.manifests = AsyncManifests(platform.manifests)
         self.configs = AsyncConfigs(platform.configs)

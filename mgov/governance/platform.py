@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mgov.governance.monitor import Monitor
     from mgov.governance.observed import Past
     from mgov.governance.registry import Registry
+    from mgov.governance.reports import Reports
     from mgov.governance.trusts import Trusts
     from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.instance import Instance
@@ -195,6 +196,13 @@ class Platform:
         from mgov.governance.audit import Audit
 
         return Audit(self.store, self.clock)
+
+    @property
+    def reports(self) -> "Reports":
+        """All of it on one page."""
+        from mgov.governance.reports import Reports
+
+        return Reports(self.store, self.clock)
 
     @property
     def changes(self) -> "Changes":

@@ -24,6 +24,7 @@ from mgov.governance.limits import Limits
 from mgov.governance.manifests import Manifests
 from mgov.governance.monitor import Monitor
 from mgov.governance.registry import Registry
+from mgov.governance.reports import Reports
 
 SAMPLE = Path(typed_sample.__file__)
 
@@ -53,7 +54,7 @@ def test_an_error_in_a_coroutine_is_the_same_error(store_path):
     [(Registry, concurrent.AsyncRegistry), (Discovery, concurrent.AsyncDiscovery), (Monitor, concurrent.AsyncMonitor),
      (Manifests, concurrent.AsyncManifests), (Breakers, concurrent.AsyncBreakers), (Limits, concurrent.AsyncLimits),
      (Graphs, concurrent.AsyncGraphs), (Changes, concurrent.AsyncChanges), (Calls, AsyncCalls),
-     (Audit, concurrent.AsyncAudit)],
+     (Audit, concurrent.AsyncAudit), (Reports, concurrent.AsyncReports)],
 )  # fmt: skip
 def test_every_verb_exists_as_a_coroutine_with_the_same_parameters(blocking, coroutines):
     missing = {"watch", "sweep_async", "course"}        # an endless iterator; the engine's own coroutine; steps
