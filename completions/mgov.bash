@@ -4,7 +4,7 @@ _mgov_shape() {
     commands= options= valued= kinds=
     case $1 in
     '')
-        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph stats audit report health probe call breaker limit config init demo store history undo trust accept completion help version'
+        commands='register deregister heartbeat services instances show discover apply diff export import maintenance prune graph status stats audit report health probe why call breaker limit config init demo store history undo trust accept completion help version'
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help --version'
         valued='-S=@files --store=@files -o= --output= --color=auto,always,never --deadline='
         ;;
@@ -117,6 +117,10 @@ _mgov_shape() {
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@files'
         ;;
+    'status')
+        options='--watch --exit-code --interval --count -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='--interval= --count= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        ;;
     'stats')
         options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
@@ -138,6 +142,11 @@ _mgov_shape() {
     'probe')
         options='--expect --timeout --insecure --cacert --cert --key -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--expect= --timeout= --cacert=@files --cert=@files --key=@files -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        kinds='@services'
+        ;;
+    'why')
+        options='--now -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@services'
         ;;
     'call')

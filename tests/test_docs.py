@@ -93,7 +93,8 @@ def normal(text):
     """The text with everything that differs between two runs replaced: widths, times, ages, latencies, ids."""
     text = re.sub(r"(?<=\S) {2,}", "  ", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
-    text = re.sub(r"\b\d+s ago", "AGE", text)
+    text = re.sub(r"\b\d+s (ago|before)|\bfor \d+s\b", "AGE", text)
+    text = re.sub(r"(first byte|connect|total) [\d.]+ ms", r"\1 LATENCY", text)
     text = re.sub(r"(  no  \d+  |\bfree in |--wait )[\dhms.]+$", r"\1WAIT", text, flags=re.MULTILINE)
     text = re.sub(r"(from \S+ in )[\d.]+ ms", r"\1LATENCY", text)
     text = re.sub(r"\d+ % up in 24h, p95 [\d.]+ ?m?s", "PAST", text)

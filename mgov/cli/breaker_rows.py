@@ -53,7 +53,7 @@ def list_view(found: Sequence[Shown], now: float) -> View:
     """The answer of `breaker list`."""
     rows = [
         (
-            s.service, s.instance, label(s.breaker), s.breaker.failures, _retry_at(s.breaker), s.breaker.total,
+            s.service, s.instance, label(s.breaker), s.breaker.failures, retry_at(s.breaker), s.breaker.total,
             s.breaker.failed, s.breaker.rejected, s.breaker.reason, s.breaker.successful, s.breaker.slow,
             _time(s.breaker.last_failure_at), _time(s.breaker.last_success_at),
         )
@@ -74,7 +74,7 @@ def show_view(name: str, instance: str, policy: BreakerPolicy, known: BreakerSet
     transitions = [t for t in known.transitions if not instance or t.instance == instance]
     rows = [*_rows(name, instance, breaker, now), *_policy_rows(policy)]
     if not instance:
-        rows += [("instance", f"{key}  {_line(b, now)}") for key, b in sorted(known.breakers.items()) if key]
+        rows += [("instance", f"{key}  {state_text(b, now)}") for key, b in sorted(known.breakers.items()) if key]
     rows += [("changed", _change(t, now)) for t in reversed(transitions[-SHOWN_TRANSITIONS:])]
     document = {
         **breaker_json(name, instance, breaker),
@@ -95,7 +95,7 @@ def breaker_json(name: str, instance: str, breaker: Breaker) -> dict[str, Any]:
         "failures": breaker.failures,
         "reason": breaker.reason or None,
         "opened_at": _time(breaker.opened_at),
-        "retry_at": _retry_at(breaker),
+        "retry_at": retry_at(breaker),
         "last_failure_at": _time(breaker.last_failure_at),
         "last_success_at": _time(breaker.last_success_at),
         "forced": {"state": breaker.forced, "until": time_of(until)} if breaker.forced else None,
@@ -121,7 +121,7 @@ def recorded_note(out: Output, name: str, instance: str | None, done: Recorded, 
 
 
 def _rows(name: str, instance: str, breaker: Breaker, now: float) -> list[tuple[str, str]]:
-    rows = [("name", name), *([("instance", instance)] if instance else []), ("state", _line(breaker, now))]
+    rows = [("name", name), *([("instance", instance)] if instance else []), ("state", state_text(breaker, now))]
     if breaker.failures:
         rows.append(("failures", f"{breaker.failures} in a row"))
     counts = {field: getattr(breaker, field) for field in ("total", "successful", "failed", "rejected", "slow")}
@@ -151,7 +151,8 @@ def _policy_rows(policy: BreakerPolicy) -> list[tuple[str, str]]:
     return rows + ([("ignores", ", ".join(policy.ignored))] if policy.ignored else [])
 
 
-def _line(breaker: Breaker, now: float) -> str:
+def state_text(breaker: Breaker, now: float) -> str:
+    """The state in words, with why, and when it is tried again."""
     words = label(breaker)
     if breaker.reason and breaker.state != "closed":
         words += f" ({breaker.reason})"
@@ -174,7 +175,8 @@ def _left(seconds: float) -> str:
     return format_duration(max(1.0, -(-seconds // 1)))
 
 
-def _retry_at(breaker: Breaker) -> str | None:
+def retry_at(breaker: Breaker) -> str | None:
+    """When calls are tried again, None where that is not set or calls may go out."""
     if breaker.forced == FORCE_OPEN:
         return _time(breaker.forced_at + breaker.forced_s) if breaker.forced_s else None
     return _time(breaker.retry_at) if breaker.state == OPEN else None

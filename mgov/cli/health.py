@@ -105,6 +105,7 @@ def health(
         trust=trust,
         retry_count=retries,
         max_age_s=parse_duration(cached) if cached is not None else None,
+        every_s=parse_interval(interval) if watch else None,
     )
     sweep = sweeper(session, targets or [], How(manner, tuple(expect or ()), deep))
     reports = Reports(session, junit=junit, textfile=textfile, is_github=github)

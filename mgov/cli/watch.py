@@ -158,7 +158,7 @@ def _emit_gone(session: Session, target: str, before: str) -> None:
 
 
 def _live(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
-    from mgov.cli.live import LiveTable
+    from mgov.cli.livetable import LiveTable
 
     with LiveTable(session) as table:
         for results, _, is_last in _looks(session, sweep, watch, reports, before_command=table.hide):

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from mgov.governance.checked import Checked
     from mgov.governance.following import Change
     from mgov.governance.monitor import OnChecked
+    from mgov.governance.overview import Status
     from mgov.governance.platform import Platform
+    from mgov.governance.why import Why
     from mgov.model.quiesce import Quiesce
 
 C = TypeVar("C")
@@ -143,6 +145,7 @@ class AsyncLimits(_InThread[Limits]):
 
     take_now = _in_thread(Limits.take_now)
     is_limited = _in_thread(Limits.is_limited)
+    refusing = _in_thread(Limits.refusing)
     reset = _in_thread(Limits.reset)
     reset_all = _in_thread(Limits.reset_all)
     show = _in_thread(Limits.show)
@@ -257,6 +260,16 @@ class AsyncPlatform:
         self.configs = AsyncConfigs(platform.configs)
         self.monitor = AsyncMonitor(platform.monitor)
         self.limits = AsyncLimits(platform.limits, platform.clock)
+
+    async def status(self) -> Status:
+        """As `Platform.status`."""
+        return await asyncio.to_thread(self._platform.status)
+
+    async def why(self, name: str, *, must_look: bool = False) -> Why:
+        """As `Platform.why`."""
+        if must_look:
+            await self.monitor.sweep(await self.registry.with_needs([name]))
+        return await asyncio.to_thread(self._platform.why, name)
 
     async def close(self) -> None:
         """Close the connections that were kept."""

@@ -32,7 +32,8 @@ class Look(NamedTuple):
     """A sweep over a pattern of services that changed nothing it did not write down: it confirms their records.
 
     What it saw, it saw at `started_at` or later. `left_out` names the services for which it does not speak: an
-    instance of theirs was not probed, or this machine could not.
+    instance of theirs was not probed, or this machine could not. Of the newest watcher over the pattern: every how
+    many seconds it looks (0: none is known), and when it last did.
     """
 
     pattern: str
@@ -41,6 +42,8 @@ class Look(NamedTuple):
     target_count: int = 0
     failed_count: int = 0
     left_out: "Sequence[str]" = ()
+    every_s: float = 0.0
+    watched_at: float = 0.0
 
 
 def looks_in(document: "Document | None") -> "list[Look]":

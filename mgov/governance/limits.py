@@ -67,6 +67,17 @@ class KeyState(NamedTuple):
     full_after_s: float
 
 
+class Refusing(NamedTuple):
+    """A limit that lets nothing more pass for some key now: how many keys, the one with the longest wait, and in how
+    many seconds one token of it is free."""
+
+    name: str
+    policy: LimitPolicy
+    key_count: int
+    key: str
+    retry_after_s: float
+
+
 class Limits:
     """The limits of a store. A key is a limit's name, `orders`, or that and any text, `orders:client-7`.
 
@@ -164,6 +175,13 @@ class Limits:
                 found.append(self.show(name))
         return found
 
+    def refusing(self) -> list[Refusing]:
+        """The limits that refuse a take of one now, for some key; of a limit with very many keys only the key that is
+        its name is looked at."""
+        names = [document.key.partition("/")[2] for document in self._store.scan("limit/")]
+        found = [self._refusing(name, policy) for name in names if (policy := self._find_policy(name)) is not None]
+        return [one for one in found if one is not None]
+
     def keys(self, name: str) -> list[KeyState]:
         """Every key of a limit that is not at full burst, the one with the least left first."""
         policy = self.policy(name)
@@ -198,6 +216,17 @@ class Limits:
         if policy is None:
             self._takings.forget(name)
         return outcome
+
+    def _refusing(self, name: str, policy: LimitPolicy) -> Refusing | None:
+        shelf = self._takings.open(name, "")
+        now_ns = nanoseconds(self._clock.now())
+        tats = shelf.tats(policy, now_ns)
+        keys = [""] if shelf.is_bucket else list(tats)
+        refused = [(wait, key) for key in keys if (wait := decide(policy, tats.get(key), now_ns).retry_after_ns) > 0]
+        if not refused:
+            return None
+        wait_ns, key = max(refused)
+        return Refusing(name, policy, len(refused), f"{name}:{key}" if key else name, seconds_up(wait_ns))
 
     def _find_policy(self, name: str) -> LimitPolicy | None:
         now = self._clock.monotonic()

@@ -25,7 +25,8 @@ class Manner(NamedTuple):
 
     `timeout_s` takes the place of each check's own, `most_s` caps whichever holds. `thresholds` and `retry_count` take
     the place of a service's own; `usual` are the thresholds of services that have none. `trust` holds TLS options in
-    place of a service's own. What was seen within `max_age_s` is not looked at again.
+    place of a service's own. What was seen within `max_age_s` is not looked at again. Who watches looks again
+    `every_s`.
     """
 
     timeout_s: float | None = None
@@ -36,6 +37,11 @@ class Manner(NamedTuple):
     trust: Trust | None = None
     retry_count: int | None = None
     max_age_s: float | None = None
+    every_s: float | None = None
+
+    def watching(self, at: float) -> tuple[float, float]:
+        """What a look at `at` says of its watcher: (every how many seconds, when), zeros for a single look."""
+        return (self.every_s, at) if self.every_s else (0.0, 0.0)
 
     def thresholds_under(self, policy: HealthPolicy | None) -> Thresholds:
         """Said for this sweep, or by the service, or the usual ones."""

@@ -196,7 +196,7 @@ class Monitor:
         ]
         failed_count = sum(result.health.status == UNHEALTHY for result in results)
         self._observed.confirm([
-            Look(pattern, plan.started_at, at, len(results), failed_count, sorted(spoiled))
+            Look(pattern, plan.started_at, at, len(results), failed_count, sorted(spoiled), *plan.manner.watching(at))
             for pattern in plan.patterns
             if is_glob(pattern) and plan.members
         ])

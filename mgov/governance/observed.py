@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mgov.errors import Conflict
 from mgov.governance.fleet import Look
+from mgov.model.evidence import evidence_of
 from mgov.model.health import HealthRecord, Observation, fold
-from mgov.model.history import Hour, Recent, Sample, add, hour_from, hour_value, recent_from, recent_value
+from mgov.model.history import Hour, Recent, Sample, add, hour_from, hour_value, noted, recent_from, recent_value
 from mgov.model.history import fold as fold_hour
 from mgov.model.record import NamedTuple
 from mgov.store.base import ABSENT, Write, update, value_of
@@ -89,21 +90,28 @@ class Observed:
         """Add looks to the `sweep` document; of each pattern the newest is kept, of all the newest sixteen."""
         if not looks:
             return
-        new = [look._asdict() for look in looks]
+        patterns = {look.pattern for look in looks}
 
         def change(before: dict[str, Any] | None) -> dict[str, Any]:
-            patterns = {look["pattern"] for look in new}
-            kept = [look for look in (before or {}).get("looks", ()) if look["pattern"] not in patterns]
+            known = (before or {}).get("looks", ())
+            watched = {look["pattern"]: look for look in known if look.get("every_s")}
+            new = [_with_watcher(look, watched.get(look.pattern)) for look in looks]
+            kept = [look for look in known if look["pattern"] not in patterns]
             return {"looks": [*new, *kept][:KEPT_LOOKS]}
 
         update(self._store, "sweep", change, operation="sweep")
 
+    def recents(self, service: str) -> dict[str, Recent]:
+        """The newest samples, transitions and evidence of each instance of a service, by id."""
+        known = value_of(self._store.read(f"recent/{service}"))
+        return {key: recent_from(fields) for key, fields in sorted(known.items())}
+
     def past(self, service: str) -> dict[str, Past]:
         """The past of each instance of a service, by id."""
-        recents = value_of(self._store.read(f"recent/{service}"))
+        recents = self.recents(service)
         weeks = value_of(self._store.read(f"rollup/{service}"))
         return {
-            key: Past(recent_from(recents.get(key, {})), tuple(hour_from(fields) for fields in weeks.get(key, ())))
+            key: Past(recents.get(key, Recent()), tuple(hour_from(fields) for fields in weeks.get(key, ())))
             for key in sorted({*recents, *weeks})
         }
 
@@ -141,7 +149,7 @@ class Observed:
                 sample = Sample(observation.checked_at, observation.status, observation.latency_ms)
                 settled = records[key]["status"]
                 recent, hour = add(recent_from(value.get(key, {})), sample, observation.reason, settled=settled)
-                value[key] = recent_value(recent)
+                value[key] = recent_value(noted(recent, evidence_of(observation), observation.checked_at))
                 if hour is not None:
                     ended[key] = hour
             return value
@@ -177,6 +185,13 @@ def _folded(
         folded = fold(record, observation, rise=thresholds.rise or 1, fall=thresholds.fall or 1)
         records[instance_id] = {key: value for key, value in folded._asdict().items() if key != _COUNT or value}
     return {"written_at": at, "instances": dict(sorted(records.items()))}
+
+
+def _with_watcher(look: Look, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A look that is nobody's watching leaves what is known of who watches."""
+    if look.every_s or before is None:
+        return look._asdict()
+    return {**look._asdict(), "every_s": before["every_s"], "watched_at": before["watched_at"]}
 
 
 _COUNT = "contrary_count"

@@ -36,9 +36,11 @@ if TYPE_CHECKING:
     from mgov.governance.manifests import Manifests
     from mgov.governance.monitor import Monitor
     from mgov.governance.observed import Past
+    from mgov.governance.overview import Status
     from mgov.governance.registry import Registry
     from mgov.governance.reports import Reports
     from mgov.governance.trusts import Trusts
+    from mgov.governance.why import Why
     from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.instance import Instance
     from mgov.net.probe import Trust
@@ -116,8 +118,8 @@ class Platform:
 
         return Discovery(self.store, self.clock, self._look_at, self._draw)
 
-    def _look_at(self, name: str) -> None:
-        for result in self.monitor.sweep([name]):
+    def _look_at(self, *names: str) -> None:
+        for result in self.monitor.sweep(names):
             if result.is_local:
                 self.store.warn(f"{result.name}: {result.health.reason}")
 
@@ -236,6 +238,23 @@ class Platform:
         from mgov.governance.policies import policies_of, trust_under
 
         return trust_under(policies_of(self.store, [service]).get(service))
+
+    def status(self) -> "Status":
+        """Everything at one moment, as the store holds it: the fleet, breakers, limits, configurations; one screen."""
+        from mgov.governance.overview import Overview
+
+        return Overview(self.store, self.clock, self.limits).status()
+
+    def why(self, name: str, *, must_look: bool = False) -> "Why":
+        """Why a service fails, as far as the store holds it; with `must_look` it and what it needs are probed first.
+
+        NotFound for a service that nobody registered.
+        """
+        from mgov.governance.why import Explaining
+
+        if must_look:
+            self._look_at(*self.registry.with_needs([name]))
+        return Explaining(self.store, self.clock, self.changes).why(name)
 
     def past(self, service: str) -> "dict[str, Past]":
         """What is known of the past of each instance of a service, by id."""

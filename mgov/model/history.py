@@ -10,11 +10,14 @@ from __future__ import annotations
 from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
+from mgov.model.evidence import evidence_from, evidence_value
 from mgov.model.health import DEGRADED, HEALTHY
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from mgov.model.evidence import Evidence
 
 KEPT_SAMPLES = 20
 KEPT_TRANSITIONS = 20
@@ -32,6 +35,11 @@ class Sample(NamedTuple):
     at: float
     status: str
     latency_ms: float | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it answered as it should, if perhaps slowly."""
+        return self.status in _UP
 
 
 class Transition(NamedTuple):
@@ -53,11 +61,13 @@ class Hour(NamedTuple):
 
 
 class Recent(NamedTuple):
-    """The newest samples and transitions, oldest first, and the hour that is running."""
+    """The newest samples and transitions, oldest first, the hour that is running, and what the newest look saw where it
+    found no healthy instance."""
 
     samples: tuple[Sample, ...] = ()
     transitions: tuple[Transition, ...] = ()
     hour: Hour | None = None
+    evidence: Evidence | None = None
 
 
 class Summary(NamedTuple):
@@ -90,7 +100,14 @@ def add(recent: Recent, sample: Sample, reason: str = "", *, settled: str = "") 
     transitions = recent.transitions
     if status != before:
         transitions = (*transitions, Transition(sample.at, before, status, reason))[-KEPT_TRANSITIONS:]
-    return Recent((*recent.samples, sample)[-KEPT_SAMPLES:], transitions, hour), ended
+    samples = (*recent.samples, sample)[-KEPT_SAMPLES:]
+    return recent._replace(samples=samples, transitions=transitions, hour=hour), ended
+
+
+def noted(recent: Recent, evidence: Evidence | None, at: float) -> Recent:
+    """`recent` with what a look at `at` saw, None where it found all well; an older look changes nothing."""
+    known = recent.evidence
+    return recent if known is not None and at < known.at else recent._replace(evidence=evidence)
 
 
 def fold(hours: Sequence[Hour], ended: Hour) -> tuple[Hour, ...]:
@@ -154,16 +171,18 @@ def recent_value(recent: Recent) -> dict[str, Any]:
         "samples": [list(sample) for sample in recent.samples],
         "transitions": [list(transition) for transition in recent.transitions],
         "hour": hour_value(recent.hour) if recent.hour is not None else None,
+        **({"evidence": evidence_value(recent.evidence)} if recent.evidence is not None else {}),
     }
 
 
 def recent_from(value: Mapping[str, Any]) -> Recent:
     """What `recent_value` wrote; an empty mapping is no history."""
-    hour = value.get("hour")
+    hour, evidence = value.get("hour"), value.get("evidence")
     return Recent(
         tuple(Sample(*fields) for fields in value.get("samples", ())),
         tuple(Transition(*fields) for fields in value.get("transitions", ())),
         hour_from(hour) if hour else None,
+        evidence_from(evidence) if evidence else None,
     )
 
 
