@@ -475,7 +475,7 @@ complete -c mgov -n '__mgov_at \'audit\'' -l debug -d 'Show the traceback of an 
 complete -c mgov -n '__mgov_at \'audit\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
 complete -c mgov -n '__mgov_at \'audit\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
 complete -c mgov -n '__mgov_at \'audit\'' -s h -l help -d 'Show this help'
-complete -c mgov -n '__mgov_at \'report\'' -l out -r -F -d 'The page; written whole or not at all'
+complete -c mgov -n '__mgov_at \'report\'' -l out -r -F -d 'The page, written whole or not at all; - is standard output'
 complete -c mgov -n '__mgov_at \'report\'' -l title -r -d 'What stands at its head [Fleet report]'
 complete -c mgov -n '__mgov_at \'report\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
 complete -c mgov -n '__mgov_at \'report\'' -s o -l output -r -a 'table wide plain json jsonl csv name' -d 'How to print the answer: table, wide, plain, json, jsonl, csv, name [MGOV_OUTPUT]'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
-from mgov.governance.breaker_settings import states
+from mgov.governance.breaker_store import kept
 from mgov.governance.fleet import suggest_service
 from mgov.model.auditpolicy import check_rules
 from mgov.model.graph import Graph
@@ -78,8 +78,8 @@ class Audit:
         )
 
     def _guards(self) -> dict[str, Guard]:
-        own = (shown for shown in states(self._store, "*", self._clock.now()) if not shown.instance)
-        return {shown.service: Guard(shown.breaker.total > 0, shown.breaker.forced) for shown in own}
+        known = kept(self._store, self._clock.now())
+        return {name: Guard(own.total > 0, own.forced) for name, instance, own in known if not instance}
 
     def _left_out(self, folder: str) -> frozenset[str]:
         """The services whose file in `folder` a scan had to leave out."""

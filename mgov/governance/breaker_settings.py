@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
-from mgov.governance.breaker_store import load, require
+from mgov.governance.breaker_store import kept, require
 from mgov.governance.breakers import Shown
 from mgov.governance.definition import change_definition
-from mgov.model.breaker import FORCES, settle
+from mgov.model.breaker import FORCES
 from mgov.model.breaker_document import FRESH
 from mgov.model.breaker_policy import DEFAULT_POLICY, BreakerPolicy, change_policy, parse_breaker_policy
 from mgov.model.names import matches, suggest
@@ -54,11 +54,8 @@ def states(store: Store, pattern: str, now: float) -> list[Shown]:
         name = document.key.partition("/")[2]
         if matches(pattern, name):
             found[name] = []
-    for document in store.scan("breaker/"):
-        name = document.key.partition("/")[2]
-        if matches(pattern, name):
-            known = load(store, name, document.value)
-            found[name] = [Shown(name, instance, settle(b, now)) for instance, b in sorted(known.breakers.items())]
+    for name, instance, breaker in kept(store, now, pattern):
+        found.setdefault(name, []).append(Shown(name, instance, breaker))
     for name, shown in found.items():
         if not shown or shown[0].instance:
             shown.insert(0, Shown(name, "", FRESH))

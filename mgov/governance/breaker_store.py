@@ -1,17 +1,18 @@
 """The documents of the breakers in a store: read, changed, and given up where they make no sense."""
 
 from mgov.errors import BreakerOpen, NotFound
+from mgov.model.breaker import settle
 from mgov.model.breaker_document import BreakerSet, from_value, to_value
-from mgov.model.names import check_name
+from mgov.model.names import check_name, matches
 from mgov.store.base import update
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import Any
 
     from mgov.clock import Clock
-    from mgov.model.breaker import Answer
+    from mgov.model.breaker import Answer, Breaker
     from mgov.store.base import Store
 
 
@@ -54,6 +55,17 @@ def load(store: "Store", service: str, value: "Mapping[str, Any]") -> BreakerSet
         if warn is not None:
             warn(f"the state of the breakers of {service} makes no sense; they count as closed")
         return BreakerSet()
+
+
+def kept(store: "Store", now: float, pattern: str = "*") -> "Iterator[tuple[str, str, Breaker]]":
+    """The breakers that the store keeps of the services that match, settled at `now`: (service, instance or '' for its
+    own, breaker), by service and instance. One that nobody used yet is not among them."""
+    for document in store.scan("breaker/"):
+        name = document.key.partition("/")[2]
+        if matches(pattern, name):
+            known = load(store, name, document.value)
+            for instance, breaker in sorted(known.breakers.items()):
+                yield name, instance, settle(breaker, now)
 
 
 def refusal(service: str, instance: str, answer: "Answer") -> BreakerOpen:

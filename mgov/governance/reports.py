@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
 from mgov.governance.audit import Audit
-from mgov.governance.breaker_settings import states
+from mgov.governance.breaker_store import kept
 from mgov.governance.fleet import all_members, looks_in
 from mgov.governance.graphs import Graphs
 from mgov.governance.limits import Limits
@@ -37,7 +37,7 @@ class Reports:
             picture,
             running,
             self._card(),
-            tuple(BreakerLine(*shown) for shown in states(self._store, "*", now)),
+            tuple(BreakerLine(*known) for known in kept(self._store, now)),
             tuple(LimitLine(*state) for state in Limits(self._store, self._clock).states()),
             max((look.at for look in looks), default=None),
             tuple(dict.fromkeys(getattr(self._store, "damaged", ()))),

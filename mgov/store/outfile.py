@@ -18,10 +18,10 @@ def write_whole(path: str, data: str | bytes, *, mode: int | None = None) -> Non
     """
     content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
     try:
-        place = os.path.realpath(path)
-        before = _stat(place)
+        before = _stat(path)                        # the real path of a pipe behind /dev/stdout leads nowhere
         if before is None or stat.S_ISREG(before.st_mode):
-            _replace(place, content, mode, stat.S_IMODE(before.st_mode) if before is not None else None)
+            kept_mode = stat.S_IMODE(before.st_mode) if before is not None else None
+            _replace(os.path.realpath(path), content, mode, kept_mode)
         else:
             _write_through(path, content)
     except (OSError, ValueError) as error:              # ValueError: a NUL in the path

@@ -6,7 +6,8 @@
 of the medians, of the wall clock or of the processor's time, whichever is smaller, with the limit 1.1. `apply` of the
 big manifest is timed once as TOML and once as JSON, each into a new store, with the limit 5 s. `services` and `stats`
 over it are timed alternately with the same command over an empty store; the figure is the difference of the medians,
-with the limit 0.5 s.
+with the limit 0.5 s. `audit`, whose limit is 1.5 s, and `report`, whose limit is 3 s and 3 MB, are timed in the same
+way over a fleet of the same size whose dependencies are drawn by lot, and over one service.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -27,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FEW, MANY = 10, 10_000
 SERVICE_COUNT, INSTANCES_EACH = 1_000, 10
 DISCOVER_LIMIT, APPLY_LIMIT_S, LIST_LIMIT_S = 1.1, 5.0, 0.5
+AUDIT_LIMIT_S, REPORT_LIMIT_S, REPORT_LIMIT_BYTES = 1.5, 3.0, 3_000_000
+DOMAINS = 12
 
 
 def fleet(service_count: int, instances_each: int) -> dict[str, Any]:
@@ -152,6 +156,36 @@ def bench_lists(folder: Path, big: Path, *, runs: int) -> None:
         )
 
 
+def woven_fleet() -> dict[str, Any]:
+    """The big fleet, each service needing up to three of those before it by a fixed lot, in domains, with checks."""
+    document = fleet(SERVICE_COUNT, INSTANCES_EACH)
+    lot = random.Random(7)
+    names = list(document["services"])
+    for i, name in enumerate(names):
+        service = document["services"][name]
+        service["domain"] = f"domain-{i % DOMAINS}"
+        service["title"] = f"The service of number {i}"
+        service["dependencies"] = sorted({lot.choice(names[:i]) for _ in range(lot.randrange(4))}) if i else []
+        for instance in service["instances"][1:]:
+            instance["health"] = "/health"
+    return document
+
+
+def bench_whole(folder: Path, *, runs: int) -> None:
+    """What looks at the whole fleet at once."""
+    one, big = store_of(folder, "one", fleet(1, 2)), store_of(folder, "woven", woven_fleet())
+    page = folder / "fleet.html"
+    for words, limit_s in ((("audit",), AUDIT_LIMIT_S), (("report", "--out", str(page)), REPORT_LIMIT_S)):
+        of_one, of_big = alternate((one, big), words, runs=runs)
+        beyond_s = of_big.wall_s - of_one.wall_s
+        print(
+            f"{words[0]} of {SERVICE_COUNT} services, {SERVICE_COUNT * INSTANCES_EACH} instances: {beyond_s:.3f} s "
+            f"beyond {of_one.wall_s:.3f} s for one service, limit {limit_s}: {verdict(beyond_s, limit_s)}"
+        )
+    size_bytes = page.stat().st_size
+    print(f"the page has {size_bytes} bytes, limit {REPORT_LIMIT_BYTES}: {verdict(size_bytes, REPORT_LIMIT_BYTES)}")
+
+
 def main() -> None:
     """Run the benchmark as the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -160,6 +194,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mgov-bench-") as name:
         folder = Path(name)
         bench_lists(folder, bench_apply(folder), runs=chosen.runs)
+        bench_whole(folder, runs=chosen.runs)
         bench_discover(folder, runs=chosen.runs)
 
 

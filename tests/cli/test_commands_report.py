@@ -34,7 +34,11 @@ def test_the_page_is_written_and_its_size_said(report, tmp_path):
 
 
 def test_the_page_can_go_down_a_pipe(report):
-    assert report("--out", "/dev/null").code == 0
+    assert report("--out", "/dev/null") == (0, "/dev/null\n", "")
+    done = report("--out", "-")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("<!doctype html>")
+    assert done.out.endswith("</html>\n")
 
 
 def test_without_a_file_it_says_how(report):

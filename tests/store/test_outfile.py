@@ -85,6 +85,14 @@ def test_a_full_device_is_an_output_error_and_a_pipe_is_written_through(tmp_path
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+def test_a_pipe_without_a_name_is_written_through_its_place_in_dev_fd(tmp_path):
+    reader, writer = os.pipe()
+    write_whole(f"/dev/fd/{writer}", "through")
+    os.close(writer)
+    with open(reader, encoding="utf-8") as read:
+        assert read.read() == "through"
+
+
 def test_a_name_as_long_as_names_can_be_is_written(tmp_path):
     path = tmp_path / ("x" * 255)
     write_whole(str(path), "x")
