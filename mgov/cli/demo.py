@@ -68,7 +68,8 @@ def _play(stage: _Stage, folder: str) -> None:
         stage.type("health", expected=1)
         stage.say("Exit status 1 says so to a script; and nobody is sent there any more:")
         stage.type("discover", "users", expected=6)
-        stage.type("services")
+        stage.say("The whole fleet on one screen, with what to type next:")
+        stage.type("status")
         stage.say("orders still answers. That is mgov; `mgov` lists its commands, `mgov init` begins a store of yours.")
 
 
