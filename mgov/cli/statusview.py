@@ -130,7 +130,7 @@ def status_screen(known: Status, out: Output, *, now: float | None = None) -> st
         Section("damaged", _damaged(known)),
         Section("fleet", [_fleet(known)], wraps=True),
         Section("looked", [[(_looked(known, at), None)]], wraps=True),
-        Section("failing", _cut([_trouble_row(t, at, RED) for t in failing], most, "mgov status -o name")),
+        Section("failing", _cut(_failing_rows(failing, at, most), most, "mgov status -o name")),
         Section("partly", _cut([_trouble_row(t, at, YELLOW) for t in partly], some, "mgov status -o name")),
         Section("breakers", _cut(_breakers(known, at), FEW, "mgov breaker list")),
         Section("limits", _cut(_limits(known), FEW, "mgov limit list")),
@@ -184,10 +184,22 @@ def _looked(known: Status, now: float) -> str:
     return f"{said}; no watcher is known"
 
 
+def _failing_rows(failing: Sequence[Trouble], now: float, most: int) -> list[list[Cell]]:
+    """One row each; where not all will be shown, the roots come first and say how many fail with them."""
+    if len(failing) <= most + 1:
+        return [_trouble_row(trouble, now, RED) for trouble in failing]
+    rows = []
+    for trouble in sorted(failing, key=lambda trouble: bool(trouble.roots)):
+        *cells, (text, color) = _trouble_row(trouble, now, RED)
+        more = f"; {trouble.failing_count} more fail because of it" if trouble.failing_count else ""
+        rows.append([*cells, (f"{text}{more}", color)])
+    return rows
+
+
 def _trouble_row(trouble: Trouble, now: float, color: str) -> list[Cell]:
     standing = trouble.standing
-    served = f"{standing.counts.get(HEALTHY, 0)}/{standing.total} up"
-    text = f"{standing.reason}, when it was last looked at" if standing.is_stale else standing.reason
+    served = f"{standing.counts.get(HEALTHY, 0)}/{standing.total} up{', stale' if standing.is_stale else ''}"
+    text = standing.reason
     if trouble.roots:
         text = f"because of {' and '.join(name for root in trouble.roots for name in root)}; {text}"
     elif trouble.endangered_count:

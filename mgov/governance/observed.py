@@ -106,6 +106,11 @@ class Observed:
         known = value_of(self._store.read(f"recent/{service}"))
         return {key: recent_from(fields) for key, fields in sorted(known.items())}
 
+    def facts(self, service: str) -> dict[str, Mapping[str, Any]]:
+        """What the newest look at each instance saw that was not healthy then, by id; quick, for whole fleets."""
+        known = value_of(self._store.read(f"recent/{service}"))
+        return {key: fields["evidence"]["facts"] for key, fields in known.items() if fields.get("evidence")}
+
     def past(self, service: str) -> dict[str, Past]:
         """The past of each instance of a service, by id."""
         recents = self.recents(service)

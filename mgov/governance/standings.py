@@ -61,11 +61,7 @@ def results_of(store: Store, members: Iterable[Member]) -> list[Result]:
     for member in members:
         instance, health = member.instance, member.health
         if instance.service not in pasts:
-            pasts[instance.service] = {
-                key: recent.evidence.facts
-                for key, recent in observed.recents(instance.service).items()
-                if recent.evidence is not None
-            }
+            pasts[instance.service] = observed.facts(instance.service)
         facts = pasts[instance.service].get(instance.id, {})
         url = instance.check.url or instance.url
         found.append(Result(

@@ -106,7 +106,7 @@ class Explaining:
             for instance, breaker in sorted(found.breakers.items())
             if stops_calls(Shown(service, instance, settled := settle(breaker, now)))
         ]
-        explained = {root.standing.service for root in roots}
+        told = {root.standing.service for root in roots} | set(graph.hard().needs(name))
         return Why(
             standings[name] if name in standings else standings_of({name: []})[name],
             now,
@@ -115,7 +115,7 @@ class Explaining:
             tuple(events),
             tuple(Sufferer(impact, standings.get(impact.service)) for impact in impacts_of(graph, name)),
             tuple(breakers),
-            tuple(n for n in needs if n not in explained and _fails(standings, n) and not _is_hard(graph, name, n)),
+            tuple(n for n in needs if n not in told and n in standings and standings[n].is_failing),
             tuple(n for n in needs if n not in documents and not members.get(n) and n not in damaged),
             tuple(damaged),
             self._suspicion(members, involved, now) if any(root.standing.is_failing for root in roots) else "",
@@ -194,11 +194,3 @@ def _window(roots: Iterable[Root], recents: Mapping[str, Mapping[str, Recent]]) 
         return None
     start = max(min(window.start for window in found), max(window.end for window in found) - WIDEST_S)
     return Window(start, max(window.end for window in found))
-
-
-def _fails(standings: Mapping[str, Standing], name: str) -> bool:
-    return name in standings and standings[name].is_failing
-
-
-def _is_hard(graph: Graph, name: str, need: str) -> bool:
-    return bool(graph.hard().path(name, need))

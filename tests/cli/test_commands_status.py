@@ -188,3 +188,20 @@ def test_a_count_without_a_watch_is_refused(mgov):
     shown = mgov("status", "--count", "2")
     assert (shown.code, shown.out) == (2, "")
     assert shown.err == "mgov: --count goes with --watch\n"
+
+
+def test_where_more_fails_than_the_screen_holds_the_roots_come_first(mgov):
+    for root in ("mail", "users"):
+        mgov("register", root, "--ttl", "1h", "--id", "i")
+        for number in range(9):
+            mgov("register", f"{root}-{number}", "--ttl", "1h", "--id", "i", "--depends-on", root)
+    shown = mgov("status", tty=True, env={**SCREEN, "COLUMNS": "120"})
+    lines = shown.out.splitlines()
+    assert len(lines) <= 24
+    reason = "no heartbeat yet (ttl 1h)"
+    assert lines[2:4] == [
+        f"failing   mail    0/1 up    {reason}; 9 more fail because of it",
+        f"          users   0/1 up    {reason}; 9 more fail because of it",
+    ]
+    assert "and 14 more: mgov status -o name" in shown.out
+    assert len(mgov("status", "-o", "name").out.splitlines()) == 20

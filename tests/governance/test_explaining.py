@@ -67,6 +67,8 @@ def test_what_it_can_do_without_is_no_root(platform, chain):
 
 
 def test_what_changed_on_the_way_since_fifteen_minutes_before_the_last_good_look_is_told(platform, clock, chain):
+    platform.registry.register("cache")
+    platform.registry.register("web", fields=Registration(dependencies=[Dependency("orders"), Dependency("cache")]))
     clock.advance(3600)
     platform.monitor.sweep()                                # well
     clock.advance(1200)
@@ -74,7 +76,8 @@ def test_what_changed_on_the_way_since_fifteen_minutes_before_the_last_good_look
     clock.advance(1)
     platform.configs.set("users", {"pool": 1}, environment="prod", message="less")
     platform.breakers.trip("orders", reason="slow")
-    platform.registry.register("stats", fields=Registration(version="9"))       # not on the way
+    for name in ("stats", "cache"):                         # not on the way
+        platform.registry.register(name, fields=Registration(version="9"))
     clock.advance(30)
     chain.status = 500
     platform.monitor.sweep()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -154,6 +155,11 @@ class Server:
                 [self._program, *self._kind.arguments(self._folder, self.port)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
             )  # fmt: skip
+
+    def stall(self) -> None:
+        """Stop it where it stands: connections are still taken, and nobody answers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         """End it as a crash does; when this returns nobody listens on its port."""

@@ -154,3 +154,22 @@ def test_what_a_command_on_change_says_stays_on_the_screen(terminal, mgov, mgov_
     assert mgov_process("deregister", "gone", "--all", "--yes", "--store", str(tmp_path / "store")).wait() == 0
     ended = terminal.wait_for(lambda seen: "changed" in seen and "1 of 1 healthy" in seen)
     assert any(line.startswith("warning: sh -c") and line.endswith("ended with 3") for line in ended)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_the_status_is_watched_on_one_screen_and_its_last_state_stays(terminal, mgov):
+    def is_whole(lines):
+        text = "\n".join(lines)
+        return "failing   gone  0/1 up" in text and "next look in" in text and "a watcher looks every 1s" in text
+
+    terminal.type(f"{mgov} health --watch --interval 1s --count 2 > /dev/null; {mgov} status --watch --interval 1s")
+    lines = terminal.wait_for(is_whole)
+    assert lines[0] == "fleet     2 services, 2 instances: 1 healthy, 1 unhealthy"
+    assert max(len(line) for line in lines) <= 80
+    terminal.resize(120, 40)
+    terminal.wait_for(is_whole)
+    terminal.press("C-c")
+    terminal.type("echo status=$?")
+    lines = terminal.wait_for(lambda seen: any("status=130" in line for line in seen))
+    text = "\n".join(lines)
+    assert (text.count("failing   gone"), text.count("next look"), terminal.ask("alternate_on")) == (1, 0, "0")

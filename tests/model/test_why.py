@@ -21,7 +21,9 @@ def test_where_nobody_looked_for_long_it_looks_back_a_day():
 
 
 def test_a_good_look_after_the_failure_began_does_not_narrow_the_window():
-    recent = Recent((Sample(AT - 60, "healthy"), Sample(AT, "unhealthy"), Sample(AT + 60, "degraded")))
+    recent = Recent((
+        Sample(AT - 60, "healthy"), Sample(AT - 30, "unhealthy"), Sample(AT, "unhealthy"), Sample(AT + 60, "degraded"),
+    ))  # fmt: skip
     assert last_well([recent], AT) == AT - 60
     assert last_well([Recent()], AT) is None
 
