@@ -33,13 +33,13 @@ def set_(
     """
     if none == (file is not None):
         raise UsageError("name a file, or --none", hint=f"mgov config schema set {service} schema.json")
-    return outcomes_view([ctx.obj.platform().configs.set_schema(service, _schema(file) if file is not None else {})])
+    return outcomes_view([ctx.obj.platform().configs.schemas.set(service, _schema(file) if file is not None else {})])
 
 
 @command("mgov config schema show orders", formats=TEXT)
 def show(ctx: Context, service: Service) -> str:
     """Print the schema of a service's configuration, as JSON."""
-    schema = ctx.obj.platform().configs.schema(service)
+    schema = ctx.obj.platform().configs.schemas.of(service)
     if not schema:
         raise NotFound(f"{service} has no schema for its configuration", hint=f"mgov config schema set {service} FILE")
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
@@ -62,7 +62,7 @@ def validate(
     """Say what of a configuration its schema refuses, by key and rule: 0 nothing, 1 something, 3 without a schema."""
     session = ctx.obj
     values, what = _values(session, service, env, version, file)
-    found = session.platform().configs.violations(service, values)
+    found = session.platform().configs.schemas.violations(service, values)
     summary = f"{what} is as its schema says" if not found else f"{what}: {len(found)} against its schema"
     return View(VIOLATION_COLUMNS, found, [one._asdict() for one in found], NO if found else OK, summary=summary)
 
@@ -84,4 +84,4 @@ def _values(session: Session, service: str, env: str, version: int, file: str | 
     from mgov.cli.config_inputs import read_values
     from mgov.cli.inputs import shown_path
 
-    return configs.over_base(service, read_values(file)), shown_path(file)
+    return configs.schemas.over_base(service, read_values(file)), shown_path(file)

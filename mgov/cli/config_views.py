@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mgov.cli.output import Column, View
 from mgov.cli.rows import age_shown, style
 from mgov.errors import StoreError, UsageError
-from mgov.governance.configs import DAMAGED
 from mgov.governance.current import value_at
+from mgov.governance.looking import DAMAGED
 from mgov.model.config import BASE, leaves, lookup
 from mgov.model.key import format_key, parse_key
 from mgov.model.secret import masked, plain_secrets

@@ -22,6 +22,7 @@ from mgov.governance.manner import USUAL, Manner
 from mgov.governance.monitor import Monitor
 from mgov.governance.registry import Registry
 from mgov.governance.reports import Reports
+from mgov.governance.schemas import Schemas
 from mgov.model.config import DEFAULT
 
 if TYPE_CHECKING:
@@ -187,8 +188,21 @@ class AsyncChanges(_InThread[Changes]):
     list = _in_thread(Changes.list)
 
 
+class AsyncSchemas(_InThread[Schemas]):
+    """What configurations are held to; see `Schemas`."""
+
+    of = _in_thread(Schemas.of)
+    set = _in_thread(Schemas.set)
+    over_base = _in_thread(Schemas.over_base)
+    violations = _in_thread(Schemas.violations)
+
+
 class AsyncConfigs(_InThread[Configs]):
     """The values of each service in each environment; see `Configs`."""
+
+    def __init__(self, component: Configs) -> None:
+        super().__init__(component)
+        self.schemas = AsyncSchemas(component.schemas)
 
     get = _in_thread(Configs.get)
     read = _in_thread(Configs.read)
@@ -205,9 +219,6 @@ class AsyncConfigs(_InThread[Configs]):
     promote = _in_thread(Configs.promote)
     publish = _in_thread(Configs.publish)
     gc = _in_thread(Configs.gc)
-    schema = _in_thread(Configs.schema)
-    set_schema = _in_thread(Configs.set_schema)
-    violations = _in_thread(Configs.violations)
     follow = _in_thread(Configs.follow)
 
     async def watch(
