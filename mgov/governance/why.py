@@ -15,7 +15,7 @@ from mgov.governance.overview import prober_suspicion, stops_calls
 from mgov.governance.standings import fleet_members, members_among, standings_of
 from mgov.model.breaker import settle
 from mgov.model.graph import Graph
-from mgov.model.health import DEGRADED, UNHEALTHY
+from mgov.model.health import DEGRADED, STARTING, UNHEALTHY
 from mgov.model.impact import impacts_of
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
@@ -121,7 +121,7 @@ class Explaining:
             self._suspicion(members, involved, now) if any(root.standing.is_failing for root in roots) else "",
             tuple(next_steps(
                 name, roots, events,
-                is_old=any(standings[n].is_stale for n in involved if n in standings),
+                is_old=any(s.is_stale or s.status == STARTING for n, s in standings.items() if n in involved),
                 open_breakers=list(dict.fromkeys(shown.service for shown in breakers)),
             )),
         )  # fmt: skip

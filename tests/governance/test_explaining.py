@@ -137,6 +137,12 @@ def test_a_need_that_nobody_registered_is_told(platform, chain):
     assert platform.why("web").missing == ("nowhere",)
 
 
+def test_what_nobody_looked_at_yet_may_be_looked_at(platform, clock, chain):
+    assert platform.why("web").next_steps[0] == "mgov why web --now"
+    platform.monitor.sweep()
+    assert platform.why("web").next_steps == ("mgov graph impact web",)
+
+
 def test_it_looks_first_when_told(platform, chain):
     chain.status = 500
     assert platform.why("web").roots == ()
