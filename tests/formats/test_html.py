@@ -99,7 +99,7 @@ def test_the_page_tells_what_fails_with_the_command_to_type_and_has_each_part():
     words = " ".join("".join(read.words).split())
     for told in (
         "Fleet report", "2services, 2 failing", "0of 4 instances healthy", "orders is unhealthy fails with it: web",
-        "mgov health orders", "The breaker of web is open", "The limit web refuses now", "services/.toml is damaged",
+        "mgov why orders", "The breaker of web is open", "The limit web refuses now", "services/.toml is damaged",
         "The waiver of redundancy for * ended on 2020-01-01", "4 unhealthy", "last sweep 1m ago", "12.3 ms",
     ):  # fmt: skip
         assert told in words, told
@@ -168,7 +168,7 @@ def test_where_everything_fails_the_one_who_looked_is_suspected_and_few_roots_ar
     words = "".join(Reader(page(report(names=("a", "b", "c", "d"))._replace(picture=report(
         names=("a", "b", "c", "d")).picture._replace(edges=())))).words)  # fmt: skip
     assert "Not one service answers. Is the network of the machine that looked at fault?" in words
-    assert "and 1 more fail" in words
+    assert "1 more fail for reasons of their own" in words
 
 
 @pytest.mark.slow

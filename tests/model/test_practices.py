@@ -125,6 +125,7 @@ def test_a_name_that_nobody_registered_is_named_with_the_one_that_may_be_meant()
     [
         (None, None, "nothing says when its breaker opens"),
         (None, Guard(is_used=True), None),
+        (None, Guard(), "nothing says when its breaker opens"),
         (BreakerPolicy(threshold=3), None, None),
         (BreakerPolicy(threshold=3), Guard(True, "off"), "its breaker is switched off"),
         (BreakerPolicy(threshold=0, failure_rate=0), Guard(True), NEVER),
@@ -133,7 +134,7 @@ def test_a_name_that_nobody_registered_is_named_with_the_one_that_may_be_meant()
     ],
 )
 def test_a_service_that_others_call_stands_behind_a_breaker_that_can_open(policy, guard, evidence):
-    guards = {"b": guard} if guard else {}
+    guards = {"b": guard} if guard is not None else {}
     facts = fleet(needing("a", "b"), Service("b", breaker=policy), guards=guards)
     assert [b.evidence for b in found("breaker", facts)] == ([f"a calls it, and {evidence}"] if evidence else [])
 
@@ -151,6 +152,7 @@ def test_a_chain_through_too_many_domains_is_told_once_at_its_head_and_mended_wh
                "one call passes 4 domains, at most 3 may be: a (front), b (shop), d (stock) and e (bank)",
                "mgov register d --depends-on e:async"),
     ]  # fmt: skip
+    assert [breach.service for breach in found("domains", fleet(*chain, max_domains=2))] == ["a"]
     assert found("domains", fleet(*chain, max_domains=4)) == []
     assert found("domains", fleet(*(s._replace(domain="") if s.name == "d" else s for s in chain))) == []
 

@@ -83,7 +83,7 @@ def _lines(report: Report) -> Iterator[str]:
     for cause in causes[:most]:
         yield _root(cause, reasons)
     if len(causes) > most:
-        yield _line(f"and {len(causes) - most:,} more fail", "", "mgov health")
+        yield _line(f"{len(causes) - most:,} more fail for reasons of their own", "", "mgov health")
     if unseen := sum(one.health.status == STARTING for one in report.running):
         yield _line(f"{counted(unseen, 'instance')} not looked at yet", "", "mgov health", "mild")
     for line in report.breakers:
@@ -111,7 +111,7 @@ def _root(cause: Cause, reasons: dict[str, str]) -> str:
         said.append(f"fails with it: {listed(cause.failing, 8)}")
     if cause.endangered:
         said.append(f"would suffer: {listed(cause.endangered, 8)}")
-    return _line(f"{name} is unhealthy", "; ".join(said), f"mgov health {cause.root[0]}")
+    return _line(f"{name} is unhealthy", "; ".join(said), f"mgov why {cause.root[0]}")
 
 
 def _line(what: str, more: str, command: str, kind: str = "") -> str:

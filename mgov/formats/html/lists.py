@@ -82,7 +82,8 @@ def audit(card: Scorecard | None) -> Raw:
         found = element("p", "Nothing found.")
     body = (
         f'<p><b class="{score_kind(card.score)}">{card.score} of 100.</b> {text(HOW_SCORED)}</p>\n'
-        '<div class="scroll" tabindex="0" role="region" aria-label="Rules"><table class="wide1 num2 minor2 num4">'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Rules">'
+        '<table class="wide1 num2 minor2 num4 minor4">'
         '<caption class="quiet">Rules</caption><thead><tr><th scope="col">Rule</th><th scope="col">Weight</th>'
         '<th scope="col">Kept</th><th scope="col">Broken by</th></tr></thead>\n'
         f"<tbody>{rules}</tbody></table></div>{waived}\n{found}"

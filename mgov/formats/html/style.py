@@ -98,6 +98,7 @@ th[aria-sort=descending] button::after{content:"\\2193";opacity:1}
 .fit:checked~.drawing svg{max-width:max(100%,640px);height:auto}
 label{user-select:none}
 details>summary{cursor:pointer;font-size:1.15rem;font-weight:700}
+section>h2~details{margin-top:1rem}
 details[open]>summary{margin-bottom:.75rem}
 summary :is(h2,h3){display:inline;font-size:inherit;margin:0}
 summary .soft{font-weight:400}
