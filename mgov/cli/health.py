@@ -8,12 +8,13 @@ import typer
 
 from mgov.cli.options import Context, command
 from mgov.cli.output import CSV, WIDE, View
+from mgov.cli.past import HISTORY_COLUMNS, history_cells
 from mgov.cli.reports import Reports
 from mgov.cli.rows import health_columns, health_view
 from mgov.cli.sweeping import How, counted, status_of, sweeper
 from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
 from mgov.errors import UsageError
-from mgov.model.units import parse_duration, parse_interval
+from mgov.model.units import parse_duration, parse_interval, parse_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,7 +99,7 @@ def health(
     from mgov.governance.observed import Thresholds
 
     manner = Manner(
-        parse_duration(timeout) if timeout is not None else None,
+        parse_timeout(timeout) if timeout is not None else None,
         concurrency=concurrency,
         thresholds=Thresholds(rise, fall),
         usual=WATCHING if watch else ONE_SHOT,
@@ -112,18 +113,17 @@ def health(
     if watch:
         if wait is not None or session.has_child:
             raise UsageError("--watch goes with neither --wait nor a command behind --")
-        from mgov.cli.watch import Watch, watch_health
+        from mgov.cli.watch import Watch, command_of, watch_health
 
-        plan = Watch(parse_interval(interval), count, until_change=until_change, on_change=on_change)
+        plan = Watch(parse_interval(interval), count, until_change=until_change, on_change=command_of(on_change))
         return watch_health(session, sweep, plan, reports)
     _refuse_without("--watch", {"--count": count, "--until-change": until_change, "--on-change": on_change})
     if wait is not None:
         from mgov.cli.waiting import demand_of, wait_for_health
 
-        demand = demand_of(goal, min_healthy, stable, any_one=any_one, fail_fast=fail_fast)
-        return wait_for_health(
-            session, sweep, demand, reports, wait_s=parse_duration(wait), allow_missing=allow_missing
-        )
+        wait_s = parse_duration(wait)
+        demand = demand_of(goal, min_healthy, stable, any_one=any_one, fail_fast=fail_fast, wait_s=wait_s)
+        return wait_for_health(session, sweep, demand, reports, wait_s=wait_s, allow_missing=allow_missing)
     gated = {
         "--for": goal != "healthy",
         "--min-healthy": min_healthy,
@@ -134,7 +134,7 @@ def health(
         "a command behind --": session.has_child,
     }
     _refuse_without("--wait", gated)
-    results = sweep(None)
+    results = sweep()
     reports.write(results)
     if status_of(results):
         from mgov.cli.causes import tell_causes
@@ -144,26 +144,19 @@ def health(
     return view._replace(status=status_of(results), summary=counted(results))
 
 
-def _history_of(session: Session) -> Callable[[Checked], tuple[Any, Any, Any]] | None:
+def _history_of(session: Session) -> Callable[[Checked], tuple[Any, ...]] | None:
     """What gives a result's history columns; None where none of them is printed."""
     out = session.out
-    if out.format not in (WIDE, CSV) and not {"up_24h", "p95_ms", "last_results"} & set(out.columns):
+    if out.format not in (WIDE, CSV) and not set(HISTORY_COLUMNS) & set(out.columns):
         return None
-    from mgov.cli.past import share_text, spark, summary_of
 
     pasts: dict[str, dict[str, Past]] = {}
 
-    def history_of(result: Checked) -> tuple[Any, Any, Any]:
-        if not result.service:
-            return None, None, None
-        if result.service not in pasts:
+    def history_of(result: Checked) -> tuple[Any, ...]:
+        if result.service and result.service not in pasts:
             pasts[result.service] = session.platform().past(result.service)
-        past = pasts[result.service].get(result.instance)
-        summary = summary_of(past, session.clock.now())
-        if summary is None:
-            return None, None, None
-        p95_ms = round(summary.p95_ms, 1) if summary.p95_ms is not None else None
-        return share_text(summary.up_24h), p95_ms, spark(past, out.encoding)
+        past = pasts.get(result.service, {}).get(result.instance)
+        return history_cells(past, session.clock.now(), out.encoding)
 
     return history_of
 

@@ -11,8 +11,10 @@ from mgov.model.units import format_age
 
 if TYPE_CHECKING:
     from mgov.governance.observed import Past
+    from mgov.model.history import Transition
 
 SHOWN_TRANSITIONS = 5
+HISTORY_COLUMNS = ("up_24h", "p95_ms", "last_results", "up_1h", "up_7d", "p50_ms", "p99_ms", "changed_at")
 _PLAIN_BARS = str.maketrans("▁▂▃▄▅▆▇█", "........")
 
 
@@ -21,15 +23,32 @@ def summary_of(past: Past | None, now: float) -> Summary | None:
     return summarize(past.recent, past.hours, now=now) if past is not None and past.recent.samples else None
 
 
-def past_text(past: Past | None, now: float) -> str:
-    """A past in a few words: `99.3 % up in 24h, p95 12 ms`; '' for none."""
+def past_rows(instance: str, past: Past | None, now: float, encoding: str) -> list[tuple[str, str]]:
+    """The rows that `show NAME` adds for an instance: its past in one line, and its newest change."""
     summary = summary_of(past, now)
-    if summary is None:
-        return ""
-    words = [f"{share_text(summary.up_24h)} up in 24h"] if summary.up_24h is not None else []
-    if summary.p95_ms is not None:
-        words.append(f"p95 {summary.p95_ms:.3g} ms")
-    return ", ".join(words)
+    if past is None or summary is None:
+        return []
+    words = [spark(past, encoding), f"up {_shares_text(summary)}", _latency_text(summary)]
+    return [
+        ("past", "  ".join([instance, *(word for word in words if word)])),
+        *(("changed", f"{instance}  {_change_text(change, now)}") for change in past.recent.transitions[-1:]),
+    ]
+
+
+def history_cells(past: Past | None, now: float, encoding: str) -> tuple[Any, ...]:
+    """The cells of `HISTORY_COLUMNS`."""
+    summary = summary_of(past, now)
+    if past is None or summary is None:
+        return (None,) * len(HISTORY_COLUMNS)
+    p50_ms, p95_ms, p99_ms = (
+        round(value, 1) if value is not None else None for value in (summary.p50_ms, summary.p95_ms, summary.p99_ms)
+    )
+    changes = past.recent.transitions
+    return (
+        share_text(summary.up_24h), p95_ms, spark(past, encoding),
+        share_text(summary.up_1h), share_text(summary.up_7d), p50_ms, p99_ms,
+        time_of(changes[-1].at) if changes else None,
+    )  # fmt: skip
 
 
 def share_text(share: float | None) -> str:
@@ -50,18 +69,32 @@ def history_rows(past: Past | None, now: float, encoding: str) -> list[tuple[str
     summary = summary_of(past, now)
     if past is None or summary is None:
         return []
-    shares = ((summary.up_1h, "1h"), (summary.up_24h, "24h"), (summary.up_7d, "7d"))
-    percentiles = ((summary.p50_ms, "p50"), (summary.p95_ms, "p95"), (summary.p99_ms, "p99"))
-    rows = [("up", ", ".join(f"{share_text(share)} in {span}" for share, span in shares if share is not None))]
-    latency = ", ".join(f"{name} {value:.3g} ms" for value, name in percentiles if value is not None)
-    if latency:
+    rows = [("up", _shares_text(summary))]
+    if latency := _latency_text(summary):
         rows.append(("latency in 24h", latency))
     rows.append(("last results", spark(past, encoding)))
-    for change in reversed(past.recent.transitions[-SHOWN_TRANSITIONS:]):
-        before = f"{change.before} to " if change.before else ""
-        reason = f" ({change.reason})" if change.reason else ""
-        rows.append(("changed", f"{format_age(now - change.at)} ago, {before}{change.after}{reason}"))
-    return rows
+    changes = reversed(past.recent.transitions[-SHOWN_TRANSITIONS:])
+    return [*rows, *(("changed", _change_text(change, now)) for change in changes)]
+
+
+def _rounded(value: float | None) -> float | None:
+    return round(value, 4) if value is not None else None
+
+
+def _shares_text(summary: Summary) -> str:
+    shares = ((summary.up_1h, "1h"), (summary.up_24h, "24h"), (summary.up_7d, "7d"))
+    return ", ".join(f"{share_text(share)} in {span}" for share, span in shares if share is not None)
+
+
+def _latency_text(summary: Summary) -> str:
+    percentiles = ((summary.p50_ms, "p50"), (summary.p95_ms, "p95"), (summary.p99_ms, "p99"))
+    return ", ".join(f"{name} {value:.3g} ms" for value, name in percentiles if value is not None)
+
+
+def _change_text(change: Transition, now: float) -> str:
+    before = f"{change.before} to " if change.before else ""
+    reason = f" ({change.reason})" if change.reason else ""
+    return f"{format_age(now - change.at)} ago, {before}{change.after}{reason}"
 
 
 def history_json(past: Past | None, now: float) -> dict[str, Any] | None:
@@ -70,14 +103,9 @@ def history_json(past: Past | None, now: float) -> dict[str, Any] | None:
     if past is None or summary is None:
         return None
     return {
-        "up_1h": summary.up_1h,
-        "up_24h": summary.up_24h,
-        "up_7d": summary.up_7d,
-        "p50_ms": summary.p50_ms,
-        "p95_ms": summary.p95_ms,
-        "p99_ms": summary.p99_ms,
+        **{key: _rounded(value) for key, value in summary._asdict().items()},
         "samples": [
-            {"at": time_of(sample.at), "status": sample.status, "latency_ms": sample.latency_ms}
+            {"at": time_of(sample.at), "status": sample.status, "latency_ms": _rounded(sample.latency_ms)}
             for sample in past.recent.samples
         ],
         "transitions": [

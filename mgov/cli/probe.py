@@ -14,7 +14,7 @@ from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
 from mgov.errors import NO, OK, NotFound
 from mgov.model.health import NONE, STATUSES, UNHEALTHY, Check, Observation, parse_check_url
 from mgov.model.record import NamedTuple
-from mgov.model.units import parse_duration
+from mgov.model.units import parse_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ def probe(
     session = ctx.obj
     trust = trust_of(cacert, cert, key, insecure=insecure)
     named = _named(session, target, trust)
-    found = _probe_all(session, _held_to(named, expect or (), parse_duration(timeout) if timeout is not None else None))
+    found = _probe_all(session, _held_to(named, expect or (), parse_timeout(timeout) if timeout is not None else None))
     has_bars = session.out.format in (TABLE, WIDE)
     block = "█" if fit("█", session.out.encoding) == "█" else "#"
     rows: list[tuple[str, str, str]] = []
@@ -118,7 +118,7 @@ def _named(session: Session, target: str, trust: Trust | None) -> list[Named]:
     if not instances:
         raise NotFound(f"nothing to check: {target[:80]} has no instance with a check", hint=f"mgov instances {name}")
     policies = policies_of(platform.store, {name})
-    platform.trusts.require(instances, policies)
+    platform.trusts.require(instances, policies if trust is None else {})
     return [Named(name, i.id, *in_force(i.check, policies.get(name), trust)) for i in instances]
 
 

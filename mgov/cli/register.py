@@ -10,7 +10,7 @@ import typer
 from mgov.cli.options import Context, command
 from mgov.cli.output import View
 from mgov.cli.rows import OUTCOME_COLUMNS, outcomes_view
-from mgov.errors import InputError, UsageError
+from mgov.errors import ChildNotFound, ChildNotRunnable, InputError, UsageError
 from mgov.model.registration import Registration
 from mgov.model.service import check_schema, openapi_endpoints, parse_dependency
 from mgov.model.units import parse_duration
@@ -192,7 +192,11 @@ def heartbeat(
     if status != HEALTHY or note:
         raise UsageError("the command says how it is: --status and --note go without one")
     beating = registry.beating(name, instance)
-    ended = run_child(session)
+    try:
+        ended = run_child(session)
+    except (ChildNotFound, ChildNotRunnable) as error:
+        registry.heartbeat(name, beating, status=UNHEALTHY, note=error.message)
+        raise
     registry.heartbeat(
         name, beating, status=UNHEALTHY if ended else HEALTHY, note=f"ended with {ended}" if ended else ""
     )

@@ -12,12 +12,20 @@ if TYPE_CHECKING:
 
 
 class Reports:
-    """The reports that one command line asks for; none costs nothing. GitHub's are made by themselves in Actions."""
+    """The reports that one command line asks for; none costs nothing. GitHub's are made by themselves in Actions.
+
+    OutputError, before anything is looked at, for a file that cannot be written where it is asked for.
+    """
 
     def __init__(self, session: Session, *, junit: str | None, textfile: str | None, is_github: bool) -> None:
         self._session = session
         self._junit, self._textfile = junit, textfile
         self._is_github = is_github or session.environ.get("GITHUB_ACTIONS") == "true"
+        for path in (junit, textfile):
+            if path:
+                from mgov.store.outfile import check_place
+
+                check_place(path)
 
     def write(self, results: Sequence[Checked]) -> None:
         """Write each report whole, and add to the job summary; raise OutputError when one cannot be written."""

@@ -193,13 +193,18 @@ def health_columns(now: float = 0.0) -> tuple[Column, ...]:
         Column("up_24h", "right", is_wide_only=True),
         Column("p95_ms", "right", is_wide_only=True),
         Column("last_results", is_wide_only=True),
+        Column("up_1h", "right", is_wide_only=True),
+        Column("up_7d", "right", is_wide_only=True),
+        Column("p50_ms", "right", is_wide_only=True),
+        Column("p99_ms", "right", is_wide_only=True),
+        Column("changed_at", show=age_shown(now), is_wide_only=True),
     )
 
 
 def health_view(
-    results: Sequence[Checked], now: float, history_of: Callable[[Checked], tuple[Any, Any, Any]] | None = None
+    results: Sequence[Checked], now: float, history_of: Callable[[Checked], tuple[Any, ...]] | None = None
 ) -> View:
-    """The answer of `health`. `history_of` gives the last three columns, and is asked only where they are shown."""
+    """The answer of `health`. `history_of` gives the columns behind `phases`, where they are shown."""
     return View(
         health_columns(now),
         lambda: [(*health_row(r), *(history_of(r) if history_of is not None else _NO_HISTORY)) for r in results],
@@ -218,7 +223,7 @@ def health_row(result: Checked) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-_NO_HISTORY = (None, None, None)
+_NO_HISTORY = (None,) * 8
 
 
 def checked_json(result: Checked) -> dict[str, Any]:

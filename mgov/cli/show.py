@@ -8,7 +8,7 @@ import typer
 
 from mgov.cli.options import Context, command
 from mgov.cli.output import Column, View
-from mgov.cli.past import history_json, history_rows, past_text
+from mgov.cli.past import history_json, history_rows, past_rows
 from mgov.cli.rows import definition_json, dependency_text, member_json, status_text, time_of
 from mgov.model.units import format_age, format_duration
 
@@ -43,11 +43,11 @@ def show(
     pasts = session.platform().past(name)
     configs = session.platform().configs.newest(name)
     document = {**_document(details, pasts, now), "configs": configs}
-    return View(SHOW_COLUMNS, _rows(details, pasts, configs, now), document, has_header=False)
+    return View(SHOW_COLUMNS, _rows(details, pasts, configs, now, session.out.encoding), document, has_header=False)
 
 
 def _rows(
-    details: Details, pasts: Mapping[str, Past], configs: Mapping[str, int], now: float
+    details: Details, pasts: Mapping[str, Past], configs: Mapping[str, int], now: float, encoding: str
 ) -> list[tuple[str, str]]:
     service = details.service
     rows = [("name", service.name)]
@@ -72,8 +72,7 @@ def _rows(
         rows.append(("maintenance", details.maintenance.reason or "no reason given"))
     for member in details.members:
         rows.append(("instance", _member_line(member, now)))
-        if known := past_text(pasts.get(member.instance.id), now):
-            rows.append(("past", f"{member.instance.id}  {known}"))
+        rows += past_rows(member.instance.id, pasts.get(member.instance.id), now, encoding)
     rows += [("configuration", f"{environment} {number}") for environment, number in configs.items()]
     rows.append(("revision", details.revision or "none: only instances are registered"))
     return rows

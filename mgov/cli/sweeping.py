@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mgov.errors import NO, OK, NotFound, UsageError
+from mgov.governance.checked import absent
 from mgov.governance.urls import Urls
-from mgov.model.health import HEALTHY
-from mgov.model.names import matches
+from mgov.model.health import HEALTHY, MISSING
+from mgov.model.names import is_glob, matches
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from mgov.cli.session import Session
     from mgov.governance.checked import Checked
@@ -26,41 +27,66 @@ class How(NamedTuple):
     is_deep: bool = False
 
 
-def sweeper(session: Session, targets: Sequence[str], how: How) -> Callable[[float | None], list[Checked]]:
-    """The function that looks once at everything named; it raises NotFound when there is nothing to look at.
+class Sweep(Protocol):
+    """Look once at everything named, and give the results in the order in which it was named.
 
-    It is given the seconds that any probe may take at the most, or None. The results are in the order of `targets`.
+    No probe takes longer than `most_s` seconds. A name that no instance has raises NotFound; where it `may_be_missing`
+    it is a result of its own. NotFound too when there is nothing to look at.
     """
+
+    def __call__(self, most_s: float | None = None, *, may_be_missing: bool = False) -> list[Checked]: ...
+
+
+def sweeper(session: Session, targets: Sequence[str], how: How) -> Sweep:
+    """The function that looks once at `targets`."""
     urls = [target for target in targets if "://" in target]
     names = [target for target in targets if "://" not in target]
     _check_targets(names, urls, how)
     bare = Urls(urls, clock=session.clock, expect=how.expect)
 
-    def sweep(most_s: float | None = None) -> list[Checked]:
-        manner = how.manner._replace(most_s=most_s)
+    def sweep(most_s: float | None = None, *, may_be_missing: bool = False) -> list[Checked]:
+        manner = how.manner._replace(most_s=most_s, may_be_missing=may_be_missing)
         results: list[Checked] = []
         if names or not urls:
             platform = session.platform()
             wanted = platform.registry.with_needs(names) if how.is_deep and names else names
             results += platform.monitor.sweep(wanted, manner)
+            results += _missing(names, results, may_be_missing=may_be_missing)
         if urls:
             results += bare.sweep(manner)
         if not results:
-            what = f"{', '.join(names)} has no instances" if names else "no instance is registered"
-            raise NotFound(f"nothing to check: {what}", hint="mgov register NAME URL")
+            raise NotFound("nothing to check: no instance is registered", hint="mgov register NAME URL")
         return _in_order(results, targets) if names and urls else results
 
     return sweep
 
 
+def _missing(names: Sequence[str], results: Sequence[Checked], *, may_be_missing: bool) -> list[Checked]:
+    """A result for each of `names` that has none; NotFound for a service without instances unless it may be so."""
+    services = {result.service for result in results}
+    missing = [name for name in dict.fromkeys(names) if not any(matches(name, service) for service in services)]
+    for name in missing:
+        if not (may_be_missing or is_glob(name)):
+            raise NotFound(f"nothing to check: {name} has no instances", hint=f"mgov register {name} URL")
+    return [absent(name) for name in missing]
+
+
 def _check_targets(names: Sequence[str], urls: Sequence[str], how: How) -> None:
     for name in names:
         if ":" in name or "/" in name:
-            raise UsageError(f"{name[:80]!r} is neither a service nor a URL", hint=f"a URL is http://{name[:80]}")
+            raise UsageError(f"{name[:80]!r} is neither a service nor a URL", hint=_meant(name))
     if how.expect and names:
         raise UsageError("--expect is for bare URLs", hint=f"mgov register {names[0]} URL --check-expect ...")
     if urls and not names and how.manner.max_age_s is not None:
         raise UsageError("--cached is for services: nothing is kept of bare URLs")
+
+
+def _meant(text: str) -> str:
+    """What somebody may have meant by a target with a slash or a colon."""
+    service, slash, instance = text.partition("/")
+    if slash and instance and ":" not in service and "." not in service:
+        return f"one instance: mgov probe {text[:80]}; a URL is http://{text[:80]}"
+    return f"a URL is http://{text[:80]}"
 
 
 def _in_order(results: list[Checked], targets: Sequence[str]) -> list[Checked]:
@@ -70,7 +96,7 @@ def _in_order(results: list[Checked], targets: Sequence[str]) -> list[Checked]:
     def place_of(result: Checked) -> int:
         if not result.service:
             return next(urls)
-        named = (place for place, target in enumerate(targets) if matches(target, result.service))
+        named = (p for p, target in enumerate(targets) if target == result.service or matches(target, result.service))
         return next(named, len(targets))
 
     return sorted(results, key=place_of)
@@ -85,6 +111,7 @@ def counted(results: Sequence[Checked]) -> str:
     """How many are well, in words."""
     counts: dict[str, int] = {}
     for result in results:
-        counts[result.health.status] = counts.get(result.health.status, 0) + 1
+        word = "not probed" if result.is_local and result.health.status != MISSING else result.health.status
+        counts[word] = counts.get(word, 0) + 1
     others = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if status != HEALTHY)
     return f"{counts.get(HEALTHY, 0)} of {len(results)} healthy" + (f"; {others}" if others else "")

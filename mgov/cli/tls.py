@@ -21,6 +21,8 @@ def trust_of(cacert: str, cert: str, key: str, *, insecure: bool) -> Trust | Non
     """What the options say, None for nothing; InputError for a file that does not serve: no target has a part in it."""
     if key and not cert:
         raise UsageError("--key goes with --cert")
+    if insecure and cacert:
+        raise UsageError("--insecure accepts any certificate, so --cacert has no meaning beside it")
     if not (insecure or cacert or cert):
         return None
     from mgov.net.failure import ProbeFailed

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from mgov.cli.causes import tell_causes
 from mgov.cli.rows import health_view
 from mgov.cli.sweeping import counted
 from mgov.errors import DeadlineExceeded, MgovError, Unmet, UsageError
 from mgov.governance.gates import unmet_lines, wait
-from mgov.model.gate import Demand, parse_goal, parse_minimum
+from mgov.model.gate import GONE, Demand, parse_goal, parse_minimum
 from mgov.model.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mgov.cli.output import View
     from mgov.cli.reports import Reports
     from mgov.cli.session import Session
-    from mgov.governance.checked import Checked
+    from mgov.cli.sweeping import Sweep
     from mgov.governance.gates import Passage
     from mgov.model.gate import Ruling
 
 
-def demand_of(goal: str, minimum: str | None, stable: str | None, *, any_one: bool, fail_fast: int) -> Demand:
+def demand_of(
+    goal: str, minimum: str | None, stable: str | None, *, any_one: bool, fail_fast: int, wait_s: float
+) -> Demand:
     """What the options ask for; raise UsageError where they contradict each other."""
     if minimum is not None and any_one:
         raise UsageError("--any and --min-healthy say two different things")
     at_least, share = parse_minimum(minimum) if minimum is not None else (1 if any_one else None, None)
-    return Demand(
-        parse_goal(goal), at_least, share, fail_fast, parse_duration(stable) if stable is not None else 0.0
-    )
+    stable_s = parse_duration(stable) if stable is not None else 0.0
+    if stable_s >= wait_s > 0:
+        raise UsageError(f"--stable {stable} needs a longer --wait than {format_duration(wait_s)}")
+    return Demand(parse_goal(goal), at_least, share, fail_fast, stable_s)
 
 
 def wait_for_health(
     session: Session,
-    sweep: Callable[[float | None], list[Checked]],
+    sweep: Sweep,
     demand: Demand,
     reports: Reports,
     *,
@@ -50,9 +53,8 @@ def wait_for_health(
                 told.add(line)
                 session.out.detail(line)
 
-    passage = wait(
-        sweep, demand, clock=session.clock, wait_s=wait_s, allow_missing=allow_missing, on_look=tell
-    )
+    look = partial(sweep, may_be_missing=allow_missing)
+    passage = wait(look, demand, clock=session.clock, wait_s=wait_s, allow_missing=allow_missing, on_look=tell)
     reports.write(passage.results)
     if not passage.is_open:
         raise _refusal(session, passage, demand, wait_s)
@@ -71,8 +73,11 @@ def _refusal(session: Session, passage: Passage, demand: Demand, wait_s: float) 
         return DeadlineExceeded(f"after {format_duration(wait_s)}: {passage.missing}")
     for line in unmet_lines(ruling.unmet):
         session.out.warn(line)
+    if demand.goal != GONE:
+        tell_causes(session, passage.results)
     what = f"{ruling.met_count} of {len(passage.results)} {demand.goal}, {ruling.needed} needed"
+    looks = f"{passage.look_count} look{'s' if passage.look_count != 1 else ''}"
     if passage.is_late:
         stable = f" for {format_duration(demand.stable_s)}" if demand.stable_s and not ruling.unmet else ""
-        return DeadlineExceeded(f"after {format_duration(wait_s)} and {passage.look_count} looks: {what}{stable}")
-    return Unmet(f"given up after {passage.look_count} looks: {what}")
+        return DeadlineExceeded(f"after {format_duration(wait_s)} and {looks}: {what}{stable}")
+    return Unmet(f"given up after {looks}: {what}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mgov.cli.output import TABLE, Column
 from mgov.cli.rows import style, time_of
 from mgov.cli.sweeping import status_of
-from mgov.errors import OK, MgovError
+from mgov.errors import OK, MgovError, UsageError
 from mgov.model.health import jittered
 from mgov.model.record import NamedTuple
 
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from mgov.cli.reports import Reports
     from mgov.cli.session import Session
+    from mgov.cli.sweeping import Sweep
     from mgov.governance.checked import Checked
-
-    Sweep = Callable[[float | None], list[Checked]]
 
 TICK_S = 0.5
 GONE = "gone"
@@ -39,7 +38,7 @@ class Watch(NamedTuple):
     interval_s: float
     most: int | None = None
     until_change: bool = False
-    on_change: str | None = None
+    on_change: Sequence[str] = ()
     draw: Callable[[], float] = random
 
     @property
@@ -55,6 +54,21 @@ class Change(NamedTuple):
     before: str | None
     after: str
     result: Checked | None
+
+
+def command_of(text: str | None) -> list[str]:
+    """The words of `--on-change`, as a shell splits them; none of None."""
+    import shlex
+
+    if text is None:
+        return []
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--on-change {text[:80]!r}: {str(error).lower()}") from None
+    if not words:
+        raise UsageError("--on-change names no command")
+    return words
 
 
 def watch_health(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
@@ -75,12 +89,12 @@ def _looks(
     known: dict[str, str] = {}
     looks = 0
     while True:
-        results = sweep(None)
+        results = sweep(may_be_missing=looks > 0)       # what goes while it is watched is a change; a typo is none
         looks += 1
         reports.write(results)
         changes = _changes(known, results)
         for change in changes:
-            if change.before is not None and watch.on_change is not None:
+            if change.before is not None and watch.on_change:
                 before_command()
                 _run_on_change(session, watch.on_change, change)
         has_changed = any(change.before is not None for change in changes)
@@ -98,9 +112,7 @@ def _changes(known: dict[str, str], results: Sequence[Checked]) -> list[Change]:
     return [*found, *(Change(target, known.pop(target), GONE, None) for target in gone)]
 
 
-def _run_on_change(session: Session, command: str, change: Change) -> None:
-    import shlex
-
+def _run_on_change(session: Session, command: Sequence[str], change: Change) -> None:
     from mgov.net import child
 
     reason = change.result.health.reason if change.result is not None else ""
@@ -111,12 +123,12 @@ def _run_on_change(session: Session, command: str, change: Change) -> None:
         "MGOV_REASON": reason,
     }
     try:
-        status = child.run_forwarding(shlex.split(command), environ={**session.environ, **about})
+        status = child.run_forwarding(command, environ={**session.environ, **about})
     except MgovError as error:
         session.out.warn(error.message)
         return
     if status:
-        session.out.warn(f"{command} ended with {status}")
+        session.out.warn(f"{command[0]} ended with {status}")
 
 
 def _lines(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:

@@ -79,7 +79,7 @@ def _timestamp(results: Sequence[Result]) -> str:
 
 
 def _case(service: str, result: Result) -> list[str]:
-    label = result.instance or result.url
+    label = result.instance or result.url or result.service
     head = (
         f"    <testcase{_attribute('name', label)}{_attribute('classname', service)}"
         f' time="{(result.latency_ms or 0.0) / 1000:.3f}"'
@@ -112,7 +112,7 @@ def _outcome(result: Result) -> str:
 
 
 def _facts(result: Result) -> str:
-    lines = [f"{result.name}: {_joined(result.status, result.reason)}", f"url: {result.url}"]
+    lines = [f"{result.name}: {_joined(result.status, result.reason)}", *([f"url: {result.url}"] if result.url else [])]
     return "\n".join([*lines, *(f"{key}: {value}" for key, value in result.evidence.items())])
 
 

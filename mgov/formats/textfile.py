@@ -80,7 +80,7 @@ def _labels(result: Result) -> str:
 def _samples(labels: str, result: Result) -> Iterator[Sample]:
     if not result.is_local and result.status in (HEALTHY, DEGRADED, UNHEALTHY):
         yield "mgov_instance_up", labels, float(result.status != UNHEALTHY)
-    for status in STATUSES:
+    for status in STATUSES if result.status in STATUSES else ():
         yield "mgov_instance_status", f'{labels},status="{status}"', float(result.status == status)
     if result.latency_ms is not None and isfinite(result.latency_ms):
         yield "mgov_instance_latency_seconds", labels, result.latency_ms / 1000

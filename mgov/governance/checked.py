@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mgov.model.health import UNHEALTHY, Check, Health, HealthRecord, Observation, fold, judge
-from mgov.model.measurement import Measurement, observe
+from mgov.model.health import MISSING, UNHEALTHY, Check, Health, HealthRecord, Observation, fold, judge
+from mgov.model.measurement import LOCAL_ERROR, UNTRUSTED, Measurement, observe
 from mgov.model.record import NamedTuple
+from mgov.model.result import Result, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mgov.governance.fleet import Member
-    from mgov.model.result import Result
 
 
 class Checked(NamedTuple):
     """One target after a sweep. `service` and `instance` are '' for a bare URL.
 
-    `is_local` says that this machine could not probe it: `health` is then what was known before, marked stale.
+    `is_local` says that this machine could not probe it: `health` is then what was known before, marked stale, or
+    `missing` for a name that nothing registered has.
     `evidence` holds the phases in milliseconds and what was read, for a target that was probed.
     """
 
@@ -31,8 +32,8 @@ class Checked(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What a person calls it: `service/instance`, or the URL."""
-        return f"{self.service}/{self.instance}" if self.service else self.url
+        """What a person calls it: `service/instance`, the service where it has none, or the URL."""
+        return name_of(self.service, self.instance, self.url)
 
     @property
     def is_failing(self) -> bool:
@@ -41,8 +42,6 @@ class Checked(NamedTuple):
 
     def to_result(self) -> Result:
         """The record that reports are made of."""
-        from mgov.model.result import Result
-
         health = self.health
         return Result(
             self.service,
@@ -63,16 +62,25 @@ def untouched(member: Member) -> Checked:
     return Checked(instance.service, instance.id, instance.check.url or instance.url, member.health)
 
 
+def absent(name: str) -> Checked:
+    """The result of a service, or of a pattern of names, that has no instance."""
+    return Checked(name, "", "", Health(MISSING, False, "nothing is registered", None, None), is_local=True)
+
+
 def refused(member: Member, reason: str) -> Checked:
     """The result of an instance whose check may not be carried out here."""
-    instance = member.instance
-    health = member.health._replace(stale=True, reason=reason)
-    return Checked(instance.service, instance.id, instance.check.url, health, is_local=True)
+    return _as_before(member, reason, UNTRUSTED)
 
 
 def unseen(member: Member, measurement: Measurement) -> Checked:
     """The result of an instance that this machine could not probe."""
-    return refused(member, f"could not be probed from here: {measurement.detail}")
+    return _as_before(member, f"could not be probed from here: {measurement.detail}", LOCAL_ERROR)
+
+
+def _as_before(member: Member, reason: str, error: str) -> Checked:
+    instance = member.instance
+    health = member.health._replace(stale=True, reason=reason)
+    return Checked(instance.service, instance.id, instance.check.url, health, {"error": error}, is_local=True)
 
 
 def seen(member: Member, record: HealthRecord, observation: Observation, at: float) -> Checked:

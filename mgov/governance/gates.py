@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
 from mgov.model.gate import OPEN, WAITING, Demand, Look, Progress, Ruling, rule
+from mgov.model.health import MISSING
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def wait(
 ) -> Passage:
     """Look until `demand` is met, `wait_s` seconds at most. `sweep` is given how long a probe may take at the most.
 
-    A service that nobody registered raises NotFound at once, unless `allow_missing`: then it is waited for too.
+    NotFound from `sweep` (there is nothing to look at) ends it at once, unless `allow_missing`: then that is waited
+    for too.
     The pauses grow from 0.2 s to 2 s and are never longer than what `demand.stable_s` or the time left asks for.
     """
     began = clock.monotonic()
@@ -87,7 +89,8 @@ def _until_stable(demand: Demand, ruling: Ruling, clock: Clock) -> float:
 
 
 def _seen(result: Checked) -> Look:
-    return Look(result.name, "unknown" if result.is_local else result.health.status, result.health.reason)
+    is_unknown = result.is_local and result.health.status != MISSING
+    return Look(result.name, "unknown" if is_unknown else result.health.status, result.health.reason)
 
 
 def unmet_lines(looks: Sequence[Look]) -> list[str]:

@@ -26,7 +26,7 @@ class Manner(NamedTuple):
     `timeout_s` takes the place of each check's own, `most_s` caps whichever holds. `thresholds` and `retry_count` take
     the place of a service's own; `usual` are the thresholds of services that have none. `trust` holds TLS options in
     place of a service's own. What was seen within `max_age_s` is not looked at again. Who watches looks again
-    `every_s`.
+    `every_s`. With `may_be_missing` a name that nothing registered has is passed over.
     """
 
     timeout_s: float | None = None
@@ -38,6 +38,7 @@ class Manner(NamedTuple):
     retry_count: int | None = None
     max_age_s: float | None = None
     every_s: float | None = None
+    may_be_missing: bool = False
 
     def watching(self, at: float) -> tuple[float, float]:
         """What a look at `at` says of its watcher: (every how many seconds, when), zeros for a single look."""

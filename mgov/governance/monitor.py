@@ -130,11 +130,11 @@ class Monitor:
         wanted = tuple(dict.fromkeys(patterns)) or (EVERYTHING,)
         members: dict[str, Member] = {}
         for pattern in wanted:
-            for member in self._matching(pattern, now):
+            for member in self._matching(pattern, now, may_be_missing=how.may_be_missing):
                 members[member.instance.key] = member
         chosen = [members[key] for key in sorted(members, key=lambda key: key.split("/"))]
         policies = policies_of(self._store, {m.instance.service for m in chosen})
-        barred = self._refused([m.instance for m in chosen], policies)
+        barred = self._refused([m.instance for m in chosen], policies if how.trust is None else {})
         probed = [i for i, m in enumerate(chosen) if m.instance.key not in barred and _is_due(m, how, now)]
         jobs = [how.job(m.instance.check, policies.get(m.instance.service)) for m in (chosen[i] for i in probed)]
         return _Plan(wanted, now, chosen, probed, jobs, barred, policies, how)
@@ -147,15 +147,15 @@ class Monitor:
             check_available()
         return self._untrusted_among(instances, policies) if COMMAND in kinds or policies else set()
 
-    def _matching(self, pattern: str, now: float) -> Iterable[Member]:
+    def _matching(self, pattern: str, now: float, *, may_be_missing: bool) -> Iterable[Member]:
         if is_glob(pattern):
             found = list(all_members(self._store, now=now, pattern=pattern))
-            if not found and pattern != EVERYTHING:
+            if not found and pattern != EVERYTHING and not may_be_missing:
                 raise NotFound(f"no instance of a service that matches {pattern!r:.80}", hint="mgov services")
             return found
         check_name(pattern)
         members = members_of(self._store, pattern, now=now)
-        if not members and self._store.read(f"service/{pattern}") is None:
+        if not members and not may_be_missing and self._store.read(f"service/{pattern}") is None:
             raise NotFound(f"no service {pattern}", hint=suggest_service(self._store, pattern))
         return members
 

@@ -14,7 +14,7 @@ from mgov.governance.leaving import Pruned, prune, remove_instance, remove_servi
 from mgov.governance.outcomes import CHANGED, CREATED, UNCHANGED, Outcome
 from mgov.model.health import HEALTHY, STATUSES, UNHEALTHY
 from mgov.model.instance import Instance, Maintenance, from_value, instance_key, to_value
-from mgov.model.names import check_name, is_glob, matches
+from mgov.model.names import check_name, matches
 from mgov.model.record import NamedTuple
 from mgov.model.service import Service, parse_service, service_key, to_table
 from mgov.store.base import ABSENT, UPDATE_ATTEMPTS, Write, check_expected, update
@@ -205,15 +205,12 @@ class Registry:
         return Graph.of_services(service for service, _ in self._definitions())
 
     def with_needs(self, patterns: Sequence[str]) -> list[str]:
-        """The registered services that match any of `patterns`, and all that they need, directly or not.
-
-        A pattern without a wildcard stays, whether anybody registered it or not.
-        """
+        """`patterns`, and the registered services that those which match any of them need, directly or not."""
         graph = self.graph()
         registered = {service.name for service, _ in self._definitions()}
         named = {name for name in registered if any(matches(pattern, name) for pattern in patterns)}
         needed = {need for name in named for need in graph.needs(name)} & registered
-        return sorted({*named, *needed, *(pattern for pattern in patterns if not is_glob(pattern))})
+        return sorted({*patterns, *needed})
 
     def dependents(self, name: str) -> list[str]:
         """The services that depend on `name`."""

@@ -1,9 +1,9 @@
 """The gate: may the pipeline go on? Judged after each look, from what was seen and for how long it has been so.
 
 A target is met when its status is at least what is waited for: `healthy` (also declared: it opted out of checks),
-`degraded` (healthy or degraded), or `gone` (unhealthy, or not there at all). Maintenance meets nothing but `gone`.
+`degraded` (healthy or degraded), or `gone` (unhealthy, or not registered). Maintenance meets nothing but `gone`.
 A gate opens when enough targets are met at every look of `stable_s` seconds; it shuts for good when one target was
-unmet at `fail_fast` looks in a row.
+unmet at `fail_fast` looks in a row; what is not registered yet has not failed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.errors import UsageError
-from mgov.model.health import DECLARED, DEGRADED, HEALTHY, MAINTENANCE, UNHEALTHY
+from mgov.model.health import DECLARED, DEGRADED, HEALTHY, MAINTENANCE, MISSING, UNHEALTHY
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 GONE = "gone"
 GOALS = (HEALTHY, DEGRADED, GONE)
-_MEETS = {HEALTHY: (HEALTHY, DECLARED), DEGRADED: (HEALTHY, DECLARED, DEGRADED), GONE: (UNHEALTHY, MAINTENANCE)}
+_MEETS = {
+    HEALTHY: (HEALTHY, DECLARED),
+    DEGRADED: (HEALTHY, DECLARED, DEGRADED),
+    GONE: (UNHEALTHY, MAINTENANCE, MISSING),
+}
 OPEN, SHUT, WAITING = "open", "shut", "waiting"
 
 
@@ -96,7 +100,7 @@ def rule(demand: Demand, looks: Sequence[Look], progress: Progress, *, now: floa
     needed = demand.needed(len(looks))
     if demand.goal == GONE and not looks:
         met_count = needed
-    misses = {look.target: progress.misses.get(look.target, 0) + 1 for look in unmet}
+    misses = {look.target: progress.misses.get(look.target, 0) + 1 for look in unmet if look.status != MISSING}
     is_enough = met_count >= needed
     since = (progress.met_since if progress.met_since is not None else now) if is_enough else None
     after = Progress(since, misses)

@@ -27,6 +27,7 @@ UNHEALTHY = "unhealthy"
 MAINTENANCE = "maintenance"
 DECLARED = "declared"
 STATUSES = (STARTING, HEALTHY, DEGRADED, UNHEALTHY, MAINTENANCE, DECLARED)
+MISSING = "missing"                             # of what was asked for and is not registered: no instance has it
 
 USABLE = (HEALTHY, DECLARED)                    # what may serve a request; degraded only when none of these is left
 DEFAULT_INTERVAL_S = 30.0

@@ -75,7 +75,10 @@ def parse_health_policy(table: Any) -> HealthPolicy:
     if policy.key_file and not policy.cert_file:
         raise UsageError("health.key goes with health.cert")
     if policy.insecure and policy.ca_file:
-        raise UsageError("health: insecure accepts any certificate, so cacert has no meaning beside it")
+        raise UsageError(
+            "health: insecure accepts any certificate, so cacert has no meaning beside it",
+            hint="leave one of them out: register takes --check-secure, and --check-cacert '' clears",
+        )
     return policy
 
 

@@ -119,18 +119,17 @@ def fold(hours: Sequence[Hour], ended: Hour) -> tuple[Hour, ...]:
 
 
 def summarize(recent: Recent, hours: Iterable[Hour], *, now: float) -> Summary:
-    """Availability over 1 h, 24 h and 7 d and latency over the 24 h before `now`, each to the hour."""
+    """Availability over 1 h, 24 h and 7 d and latency over the 24 h before `now`, the longer ones to the hour."""
     current = int(now // HOUR_S)
     known = [*hours, *([recent.hour] if recent.hour is not None else ())]
-    last_hour = [sample for sample in recent.samples if sample.at > now - HOUR_S]
     day = [hour for hour in known if hour.number > current - 24]
     week = [hour for hour in known if hour.number > current - KEPT_HOURS]
-    up_1h = sum(s.status in _UP for s in last_hour) / len(last_hour) if last_hour else None
     latencies: dict[int, int] = {}
     for hour in day:
         for place, count in hour.latencies.items():
             latencies[place] = latencies.get(place, 0) + count
-    return Summary(up_1h, _share(day), _share(week), *(percentile(latencies, q) for q in (0.5, 0.95, 0.99)))
+    percentiles = [percentile(latencies, q) for q in (0.5, 0.95, 0.99)]
+    return Summary(_up_1h(recent, known, now), _share(day), _share(week), *percentiles)
 
 
 def latency_class(latency_ms: float) -> int:
@@ -210,6 +209,18 @@ def _joined(first: Hour, second: Hour) -> Hour:
     for place, count in second.latencies.items():
         latencies[place] = latencies.get(place, 0) + count
     return Hour(first.number, first.total + second.total, first.up + second.up, latencies)
+
+
+def _up_1h(recent: Recent, known: Sequence[Hour], now: float) -> float | None:
+    """From the samples where they reach back that far, else from the hours, the last one by the part that counts."""
+    begin = now - HOUR_S
+    samples = [sample for sample in recent.samples if sample.at > begin]
+    if len(samples) < KEPT_SAMPLES:
+        return sum(sample.status in _UP for sample in samples) / len(samples) if samples else None
+    number, into = divmod(now, HOUR_S)
+    parts = {int(number): 1.0, int(number) - 1: 1.0 - into / HOUR_S}
+    total = sum(hour.total * parts.get(hour.number, 0.0) for hour in known)
+    return sum(hour.up * parts.get(hour.number, 0.0) for hour in known) / total if total else None
 
 
 def _share(hours: Sequence[Hour]) -> float | None:

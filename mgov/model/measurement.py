@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DNS, REFUSED, UNREACHABLE, TIMEOUT, RESET = "dns", "refused", "unreachable", "timeout", "reset"
 TLS, PROTOCOL, HEADERS_TOO_LARGE, CLOSED = "tls", "protocol", "headers-too-large", "closed"
-LOCAL_ERROR, UNFORESEEN = "local-error", "unforeseen"
+LOCAL_ERROR, UNFORESEEN, UNTRUSTED = "local-error", "unforeseen", "untrusted"
 ERRORS = (DNS, REFUSED, UNREACHABLE, TIMEOUT, RESET, TLS, PROTOCOL, HEADERS_TOO_LARGE, CLOSED, LOCAL_ERROR, UNFORESEEN)
 
 MAX_BODY_BYTES = 64 * 1024

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """One target. `service` and `instance` are '' for a bare URL; `status` is one of `model.health.STATUSES`.
+    """One target. `service` and `instance` are '' for a bare URL; `status` is one of `model.health.STATUSES`,
+    or `missing` where nothing of that name is registered.
 
     `latency_ms` is None when nothing answered, `checked_at` (seconds since the epoch) when nobody ever looked.
     `evidence` holds phases in milliseconds and what was read. `is_local` says that this machine could not probe it:
@@ -30,5 +31,10 @@ class Result(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What a person calls it: `service/instance`, or the URL."""
-        return f"{self.service}/{self.instance}" if self.service else self.url
+        """What a person calls it: `service/instance`, the service where it has none, or the URL."""
+        return name_of(self.service, self.instance, self.url)
+
+
+def name_of(service: str, instance: str, url: str) -> str:
+    """What a person calls a target: `service/instance`, the service where it has none, or the URL."""
+    return f"{service}/{instance}" if instance else service or url

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.errors import UsageError
-from mgov.model.health import DECLARED, DEGRADED, HEALTHY, UNHEALTHY
-from mgov.model.measurement import DNS, REFUSED, RESET, TIMEOUT, UNREACHABLE
+from mgov.model.health import COMMAND, DECLARED, DEGRADED, HEALTHY, MISSING, UNHEALTHY
+from mgov.model.measurement import DNS, REFUSED, RESET, TIMEOUT, UNREACHABLE, UNTRUSTED
 from mgov.model.names import split_url
 from mgov.model.record import NamedTuple
 
@@ -94,6 +94,8 @@ def suspect_prober(results: Sequence[Result]) -> str:
         error = result.evidence.get("error")
         if error is None and not result.is_local and "total_ms" not in result.evidence:
             continue                            # nobody probed it: maintenance, declared, a heartbeat that is due
+        if error == UNTRUSTED or result.status == MISSING or result.url.startswith(f"{COMMAND}:"):
+            continue                            # nor was anything sent to reach it
         is_reached = "connect_ms" in result.evidence
         if not result.is_local and (error not in _CONNECTION_ERRORS or is_reached):
             return ""

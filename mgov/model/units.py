@@ -44,6 +44,14 @@ def parse_interval(text: str) -> float:
     return seconds
 
 
+def parse_timeout(text: str) -> float:
+    """As `parse_duration`, for how long something may take: some time at least."""
+    seconds = parse_duration(text)
+    if not seconds:
+        raise UsageError(f"a timeout is at least 1ms, not {text[:40]}")
+    return seconds
+
+
 def format_duration(seconds: float) -> str:
     """The shortest text that `parse_duration` reads back as `seconds`, to the millisecond: `90s` is `1m30s`."""
     ms = round(seconds * 1000)

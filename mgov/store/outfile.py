@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -26,6 +27,23 @@ def write_whole(path: str, data: str | bytes, *, mode: int | None = None) -> Non
             _write_through(path, content)
     except (OSError, ValueError) as error:              # ValueError: a NUL in the path
         raise _not_written(path, error) from error
+
+
+def check_place(path: str) -> None:
+    """Raise OutputError if it can be seen beforehand that `write_whole` would fail, before there is work to lose."""
+    place = os.path.realpath(path)
+    folder = os.path.dirname(place)
+    if os.path.isdir(place):
+        code = errno.EISDIR
+    elif os.path.exists(place) and not os.path.isfile(place):
+        return
+    elif not os.path.isdir(folder):
+        code = errno.ENOTDIR if os.path.exists(folder) else errno.ENOENT
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        code = errno.EACCES
+    else:
+        return
+    raise _not_written(path, OSError(code, os.strerror(code)))
 
 
 def append_to(path: str, text: str) -> None:

@@ -49,6 +49,91 @@ def test_what_is_enough_can_be_said(run, server, options, code):
     assert run("health", server.url, DEAD, "--wait", "300ms", *options).code == code
 
 
+def test_a_gate_waits_for_each_name_that_is_not_there_yet(mgov, server):
+    mgov("register", "orders", server.url, "--health", "/")
+    mgov("register", "empty")
+    late = mgov("health", "orders", "users", "empty", "z*", "--wait", "300ms", "--allow-missing", "--", "echo")
+    assert (late.code, late.out) == (5, "")
+    *warnings, error = late.err.splitlines()
+    assert warnings == [f"warning: {name} is missing: nothing is registered" for name in ("users", "empty", "z*")]
+    assert error.endswith(": 1 of 4 healthy, 4 needed")
+    for name in ("users", "empty", "zoo"):
+        mgov("register", name, server.url, "--health", "/")
+    assert mgov("health", "orders", "users", "empty", "z*", "--wait", "5s", "--allow-missing").code == 0
+
+
+def test_a_gate_for_what_is_gone_stays_shut_while_one_of_them_is_well(mgov, server):
+    mgov("register", "orders", server.url, "--health", "/")
+    gate = mgov("health", "orders", "users", "--wait", "300ms", "--for", "gone", "--allow-missing")
+    assert (gate.code, gate.err.splitlines()[0]) == (5, f"warning: orders/{server.id} is healthy: HTTP 200 OK")
+    assert mgov("health", "users", "--wait", "300ms", "--for", "gone", "--allow-missing").code == 0
+
+
+def test_a_gate_that_stays_shut_says_what_failed_first(mgov, server):
+    mgov("register", "db", DEAD)
+    mgov("register", "orders", "http://127.0.0.1:7", "--depends-on", "db")
+    gate = mgov("health", "--wait", "200ms")
+    assert gate.code == 5
+    assert gate.err.splitlines()[2:4] == ["db fails first: connection refused", "  because of it: orders"]
+
+
+def test_a_named_service_without_instances_is_nothing_to_check_beside_others_too(mgov, server):
+    mgov("register", "orders", server.url)
+    mgov("register", "users", "--depends-on", "mail")
+    assert mgov("health", "orders", "users") == (
+        3, "", "mgov: nothing to check: users has no instances\nhint: mgov register users URL\n")
+    mgov("register", "orders", "--depends-on", "mail")
+    mgov("register", "mail")
+    assert mgov("health", "orders", "--deep").code == 0      # what others need may be nobody's business here
+
+
+def test_deep_with_a_pattern_that_matches_nothing_looks_at_nothing(mgov, server):
+    mgov("register", "orders", server.url, "--health", "/")
+    assert mgov("health", "zz*", "--deep").code == 3
+    assert server.seen == 0
+
+
+def test_a_report_that_will_not_be_written_is_said_before_anything_is_looked_at(mgov, server, tmp_path):
+    mgov("register", "orders", server.url, "--health", "/")
+    refused = mgov("health", "--wait", "5s", "--junit", str(tmp_path), "--", "echo")
+    assert refused == (74, "", f"mgov: {tmp_path} could not be written: is a directory\n")
+    assert server.seen == 0
+
+
+def test_checks_that_may_not_be_carried_out_are_no_sign_of_a_broken_network(mgov):
+    for number in (1, 2, 3):
+        mgov("register", "orders", f"http://127.0.0.{number}:9", "--health", "command:/bin/false")
+    result = mgov("health")
+    assert (result.code, result.err) == (1, "0 of 3 healthy; 3 not probed\n")
+
+
+def test_tls_options_of_the_call_stand_before_the_files_of_a_service_which_then_need_no_trust(mgov):
+    mgov("register", "orders", "https://127.0.0.1:9", "--health", "/", "--check-cacert", "/nowhere/ca.pem")
+    for command in ("health", "probe"):
+        result = mgov(command, "orders", "--insecure")
+        assert (result.code, "connection refused" in result.out) == (1, True)
+
+
+def test_a_job_whose_command_is_not_there_is_unhealthy(mgov):
+    mgov("register", "backup", "--id", "b-1", "--ttl", "1h")
+    assert mgov("heartbeat", "backup", "--", "/nowhere/backup").code == 127
+    (instance,) = json.loads(mgov("instances", "-o", "json").out)
+    assert (instance["status"], instance["reason"]) == ("unhealthy", "/nowhere/backup: no such program")
+
+
+def test_a_watch_goes_on_when_a_service_goes(mgov_process, mgov, server, tmp_path):
+    mgov("register", "orders", server.url, "--health", "/")
+    process = mgov_process(
+        "-S", str(tmp_path / "store"), "health", "orders", "--watch", "--interval", "100ms", "--until-change")
+    assert "healthy" in process.stdout.readline()
+    assert mgov("deregister", "orders", "--all", "--yes").code == 0
+    out, err = process.communicate(timeout=20)
+    told = [line.split("\t")[1:] for line in out.splitlines()]
+    assert told == [["orders", "-", "missing", "nothing is registered"],
+                    [f"orders/{server.id}", "healthy", "gone", "no longer registered"]]
+    assert (process.returncode, err) == (1, "")
+
+
 def test_a_gate_waits_for_what_is_gone(run):
     assert run("health", DEAD, "--wait", "1s", "--for", "gone").code == 0
 
@@ -56,6 +141,13 @@ def test_a_gate_waits_for_what_is_gone(run):
 @pytest.mark.parametrize(("argv", "message"), [
     (("--any",), "--any goes with --wait"),
     (("--stable", "1s"), "--stable goes with --wait"),
+    (("--wait", "1s", "--stable", "2s"), "--stable 2s needs a longer --wait than 1s"),
+    (("--timeout", "0s"), "a timeout is at least 1ms, not 0s"),
+    (("--watch", "--count", "1", "--on-change", "say '"), "--on-change \"say '\": no closing quotation"),
+    (("--watch", "--count", "1", "--on-change", " "), "--on-change names no command"),
+    (("--insecure", "--cacert", "/ca.pem"),
+     "--insecure accepts any certificate, so --cacert has no meaning beside it"),
+    (("orders/i-1",), "'orders/i-1' is neither a service nor a URL"),
     (("--until-change",), "--until-change goes with --watch"),
     (("--watch", "--wait", "1s"), "--watch goes with neither --wait nor a command behind --"),
     (("--wait", "1s", "--any", "--min-healthy", "2"), "--any and --min-healthy say two different things"),
@@ -170,15 +262,19 @@ def test_a_watch_ends_at_the_first_change_and_runs_the_command_for_it(mgov_proce
 def test_show_and_wide_tell_the_past(mgov, server):
     mgov("register", "orders", server.url, "--health", "/")
     mgov("health")
-    assert f"past\t{server.id}  100 % up in 24h, p95 " in mgov("show", "orders").out
+    shown = dict(line.split("\t") for line in mgov("show", "orders").out.splitlines())
+    assert shown["past"].startswith(f"{server.id}  █  up 100 % in 1h, 100 % in 24h, 100 % in 7d  p50 ")
+    assert shown["changed"] == f"{server.id}  0s ago, healthy (HTTP 200 OK)"
     rows = dict(line.split("\t") for line in mgov("show", "orders", server.id).out.splitlines())
     assert rows["up"] == "100 % in 1h, 100 % in 24h, 100 % in 7d"
     assert rows["last results"] == "█"
     history = json.loads(mgov("show", "orders", server.id, "-o", "json").out)["history"]
     assert (history["up_24h"], len(history["samples"]), history["transitions"][0]["status"]) == (1.0, 1, "healthy")
     wide = mgov("health", "-o", "wide").out.splitlines()
-    assert wide[0].split("  ")[-1].strip() == "LAST RESULTS"
-    assert wide[1].rstrip().endswith("█")
+    assert [name for name in wide[0].split("  ") if name.strip()][-6:] == [
+        "LAST RESULTS", "UP 1H", "UP 7D", "P50 MS", "P99 MS", "CHANGED AT"]
+    cells = [cell.strip() for cell in wide[1].split("  ") if cell.strip()]
+    assert (cells[-6:-3], cells[-1]) == (["█", "100 %", "100 %"], "0s ago")
 
 
 @pytest.mark.parametrize(("command", "code", "status"), [("exit 0", 0, "healthy"), ("exit 7", 7, "unhealthy")])

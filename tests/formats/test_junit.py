@@ -8,6 +8,7 @@ from xml.sax import handler, parseString
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from junitparser import JUnitXml
 from reportkit import foreign, result, results
 
 from mgov.formats.junit import MAX_TEXT_CHARS, junit
@@ -90,3 +91,18 @@ def test_printable_text_comes_back_as_it_was_and_nothing_else_steers_a_terminal(
 def test_a_text_of_a_megabyte_is_shortened():
     message = only_case(result("unhealthy", "x" * 1_000_000)).find("failure").get("message")
     assert len(message) == MAX_TEXT_CHARS
+
+
+def test_a_reader_of_test_reports_finds_each_target_with_its_outcome():
+    text = junit([
+        result(), result("unhealthy", "\x1b]0;refused", service="users"), result("maintenance", "moving", instance="b"),
+        result("starting", "no file left", service="mail", is_local=True),
+        result("missing", "nothing is registered", service="zoo", instance="", url="", evidence={}, is_local=True),
+    ])
+    suites = JUnitXml.fromstring(text.encode())
+    assert (suites.tests, suites.failures, suites.errors, suites.skipped) == (5, 1, 2, 1)
+    assert {
+        (case.classname, case.name): [type(outcome).__name__ for outcome in case.result]
+        for suite in suites for case in suite
+    } == {("orders", "a"): [], ("orders", "b"): ["Skipped"], ("users", "a"): ["Failure"], ("mail", "a"): ["Error"],
+          ("zoo", "zoo"): ["Error"]}

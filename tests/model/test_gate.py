@@ -8,7 +8,7 @@ from mgov.errors import UsageError
 from mgov.model.gate import OPEN, SHUT, WAITING, Demand, Look, Progress, parse_goal, parse_minimum, rule
 
 UP, DOWN = Look("a", "healthy"), Look("b", "unhealthy", "refused")
-SLOW, AWAY = Look("c", "degraded"), Look("d", "maintenance")
+SLOW, AWAY, LOST = Look("c", "degraded"), Look("d", "maintenance"), Look("e", "missing")
 
 
 def state(demand, *looks, progress=None, now=0.0):
@@ -23,6 +23,10 @@ def state(demand, *looks, progress=None, now=0.0):
     (Demand(), (Look("x", "declared"),), OPEN),
     (Demand(), (AWAY,), WAITING),
     (Demand("gone"), (DOWN, AWAY), OPEN),
+    (Demand("gone"), (LOST,), OPEN),
+    (Demand("gone"), (LOST, UP), WAITING),
+    (Demand(), (LOST, UP), WAITING),
+    (Demand(fail_fast=1), (LOST, UP), WAITING),
     (Demand("gone"), (), OPEN),
     (Demand(), (), WAITING),
     (Demand("gone"), (UP, DOWN), WAITING),

@@ -63,6 +63,17 @@ def test_availability_is_the_share_of_samples_that_were_up():
     assert summary.up_7d == pytest.approx(2 / 5)
 
 
+def test_an_outage_of_this_hour_counts_when_it_is_older_than_the_last_samples():
+    begin = 1000 * HOUR_S + 1800.0
+    minutes = [Sample(begin + i * 60, "unhealthy" if i < 15 else "healthy") for i in range(60)]
+    recent, hours = after(*minutes)
+    assert {sample.status for sample in recent.samples} == {"healthy"}
+    assert summarize(recent, hours, now=begin + 3600).up_1h == pytest.approx(45 / 60, abs=0.15)
+    full = [Sample(1000 * HOUR_S + i * 60, "unhealthy" if i < 15 else "healthy") for i in range(60)]
+    recent, hours = after(*full)
+    assert summarize(recent, hours, now=1001 * HOUR_S - 1).up_1h == pytest.approx(45 / 60)
+
+
 def test_without_samples_nothing_is_claimed():
     assert summarize(Recent(), (), now=0.0) == (None,) * 6
 

@@ -107,6 +107,9 @@ def test_when_nothing_can_be_reached_on_several_hosts_the_prober_is_suspected():
     [dead("a:1"), dead("b:1"), dead("c:1"), result()],
     [dead("a:1"), dead("b:1"), dead("c:1", "tls")],
     [dead("a:1"), dead("b:1"), result("unhealthy", "HTTP 500")],
+    [dead(f"{host}:1", "untrusted", is_local=True) for host in "abc"],
+    [result("missing", service=name, instance="", url="", evidence={}, is_local=True) for name in "abc"],
+    [dead("a:1")._replace(url=f"command:check {name}") for name in "abc"],
     [dead("a:1"), dead("b:1"), result("unhealthy", evidence={"error": "timeout", "connect_ms": 1.0})],
 ])
 def test_a_few_targets_one_host_or_anything_that_was_reached_clears_the_prober(fleet):

@@ -10,7 +10,7 @@ import pytest
 
 from mgov.errors import OutputError
 from mgov.store import outfile
-from mgov.store.outfile import append_to, write_whole
+from mgov.store.outfile import append_to, check_place, write_whole
 
 
 def test_the_file_holds_what_was_given_and_nothing_is_left_beside_it(tmp_path):
@@ -18,6 +18,18 @@ def test_the_file_holds_what_was_given_and_nothing_is_left_beside_it(tmp_path):
     write_whole(str(path), "订单\n")
     assert path.read_text() == "订单\n"
     assert [one.name for one in tmp_path.iterdir()] == ["report.xml"]
+
+
+def test_what_cannot_be_written_is_seen_beforehand_and_nothing_is_made(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for fits in ("new", "file"):
+        check_place(str(tmp_path / fits))
+    check_place("/dev/stdout")
+    for path, reason in ((tmp_path, "is a directory"), (tmp_path / "no" / "a", "no such file or directory"),
+                         (tmp_path / "file" / "a", "not a directory")):
+        with pytest.raises(OutputError, match=reason):
+            check_place(str(path))
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_name_without_a_folder_is_in_the_current_one(tmp_path, monkeypatch):
