@@ -124,7 +124,10 @@ def take(
         if taken.allowed:
             return view
         session.out.show(view)
-    raise taken.refusal(count, wait_s=wait_s)
+    refused = taken.refusal(count, wait_s=wait_s)
+    if wait is None:
+        refused.hint = f"wait for it with --wait {taken.wait}"
+    raise refused
 
 
 @command("mgov limit reset orders:client-7", "mgov limit reset orders --all", columns=RESET_COLUMNS)

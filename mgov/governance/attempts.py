@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.errors import DeadlineExceeded, NoneHealthy, Refused, RemoteError, UsageError
+from mgov.governance.telling import tell
 from mgov.model import retry
 from mgov.model.balance import Candidate, pick
 from mgov.model.call import Called, tier
-from mgov.model.measurement import LOCAL_ERROR, REFUSED, RESET, TIMEOUT
+from mgov.model.measurement import TIMEOUT
 from mgov.model.names import DEFAULT_PORTS
 from mgov.model.record import NamedTuple
 from mgov.model.retry import Attempt
@@ -25,20 +26,13 @@ if TYPE_CHECKING:
 
     from mgov.clock import Clock
     from mgov.governance.fleet import Member
+    from mgov.governance.telling import Permit
     from mgov.model.call import Call, Terms
 
     Step = "Send | Pause"
     Outcome = Response | Unanswered | None
     Course = Generator["Send | Pause", Outcome, Called]
     Tried = tuple[Attempt, Response | None]
-
-    class Permit(Protocol):
-        """Leave to send, to be reported on once."""
-
-        def success(self, latency_s: float | None = None) -> None: ...
-        def failure(self, kind: str = "", latency_s: float | None = None) -> None: ...
-        def ignore(self) -> None: ...
-        def cancel(self) -> None: ...
 
     class Breakers(Protocol):
         """Who may be asked; see `mgov.governance.breakers`."""
@@ -50,9 +44,8 @@ if TYPE_CHECKING:
         def guard_instances(self, service: str, instances: Sequence[str]) -> Collection[str]: ...
 
 
-STRATEGY = "p2c"                                # it keeps no memory, so that a call writes nothing to pick
+STRATEGY = "random"                             # it keeps no memory, so that a call writes nothing to pick
 SPARE_S = 1.0                                   # beyond the deadline a probe keeps its place, until it has reported
-_KINDS = {TIMEOUT: "timeout", "dns": REFUSED, REFUSED: REFUSED, "unreachable": REFUSED, "tls": REFUSED}
 
 
 class Send(NamedTuple):
@@ -93,12 +86,13 @@ class Attempts:
         self._deadline_at = deadline_at
         self._hold_s = terms.deadline_s + SPARE_S
         self._tried: list[str] = []
+        self._ready_at: dict[str, float] = {}   # id -> when its Retry-After is over (monotonic)
         self._is_cut_short = False              # whether the deadline left the last attempt less than its timeout
         self.done: list[Attempt] = []
 
     def first(self) -> Member:
-        """Whom the first attempt would go to, were no breaker in the way."""
-        return self._best(self._members)
+        """Whom the first attempt would go to, as far as that can be told without asking for leave."""
+        return self._best(self._left())
 
     def run(self) -> Course:
         """Attempt until one succeeds or none is left; the answer, whatever its status.
@@ -110,9 +104,9 @@ class Attempts:
         try:
             attempt, response = yield from self._until_settled()
         except BaseException:                   # GeneratorExit too: who gives up frees the place
-            _report(permit, None)
+            tell(permit, None)
             raise
-        _report(permit, attempt)
+        tell(permit, attempt)
         if response is None:
             raise self._unanswered(attempt)
         return Called(
@@ -134,7 +128,7 @@ class Attempts:
                 return tried                    # every other one refuses: what the last one said stands
             timeout_s = retry.time_for(self._terms.timeout_s, now=clock.monotonic(), deadline_at=self._deadline_at)
             if timeout_s <= 0:
-                _report(permit, None)
+                tell(permit, None)
                 if tried is None:
                     raise DeadlineExceeded(f"no time was left to call {self._call.service}")
                 return tried
@@ -160,11 +154,13 @@ class Attempts:
         try:
             outcome = yield Send(request, timeout_s)
         except BaseException:
-            _report(permit, None)
+            tell(permit, None)
             raise
         response = outcome if isinstance(outcome, Response) else None
         attempt = self._seen(attempt, outcome)
-        _report(permit, attempt)
+        tell(permit, attempt)
+        if attempt.retry_after_s is not None:
+            self._ready_at[instance.id] = self._ground.clock.monotonic() + attempt.retry_after_s
         self.done.append(attempt)
         self._ground.on_attempt(attempt)
         return attempt, response
@@ -188,22 +184,35 @@ class Attempts:
             return None
         if not retry.may_repeat(attempt, self._call.method, is_repeatable=terms.is_repeatable):
             return None
-        is_elsewhere = any(member.instance.id not in self._tried for member in self._members)
-        pause_s = retry.pause_s(
-            len(self._tried), ground.draw(), wait_s=None if is_elsewhere else attempt.retry_after_s
-        )
+        pause_s = retry.pause_s(len(self._tried), ground.draw(), wait_s=self._wait_s())
         if ground.clock.monotonic() + pause_s >= self._deadline_at or not ground.pay():
             return None
         return pause_s
+
+    def _wait_s(self) -> float:
+        """Seconds until the first of those whose turn it is may be asked again: a Retry-After binds us to its giver."""
+        members = self._left()
+        least = min(self._tried.count(member.instance.id) for member in members)
+        return min(self._bound_s(m.instance.id) for m in members if self._tried.count(m.instance.id) == least)
+
+    def _bound_s(self, instance: str) -> float:
+        return max(0.0, self._ready_at.get(instance, 0.0) - self._ground.clock.monotonic())
+
+    def _left(self) -> list[Member]:
+        """The members whose breakers let calls out; all of them where none would be left."""
+        breakers = self._ground.breakers
+        if breakers is None:
+            return list(self._members)
+        ejected = breakers.guard_instances(self._call.service, [member.instance.id for member in self._members])
+        return [member for member in self._members if member.instance.id not in ejected] or list(self._members)
 
     def _choose(self) -> tuple[Member, Permit | None]:
         """An instance not tried yet, the best tier first, whose breaker lets us; else one that was tried before."""
         breakers = self._ground.breakers
         service = self._call.service
         ids = [member.instance.id for member in self._members]
-        ejected = set(breakers.guard_instances(service, ids)) if breakers is not None else set()
         refusal: Refused | None = None
-        left = [member for member in self._members if member.instance.id not in ejected] or list(self._members)
+        left = self._left()
         while left:
             member = self._best(left)
             left.remove(member)
@@ -216,9 +225,9 @@ class Attempts:
         raise refusal or NoneHealthy(f"no instance of {service} may be called", hint=f"mgov health {service}")
 
     def _best(self, members: Sequence[Member]) -> Member:
-        def rank(member: Member) -> tuple[int, int]:
-            health = member.health
-            return self._tried.count(member.instance.id), tier(health.status, is_stale=health.stale) or 0
+        def rank(member: Member) -> tuple[int, bool, int]:
+            health, id = member.health, member.instance.id
+            return self._tried.count(id), self._bound_s(id) > 0, tier(health.status, is_stale=health.stale) or 0
 
         first = min(rank(member) for member in members)
         equal = {member.instance.id: member for member in members if rank(member) == first}
@@ -255,25 +264,6 @@ def callable_among(service: str, members: Sequence[Member]) -> list[Member]:
 
         raise NoneHealthy(why_none(service, members, members), hint=f"mgov health {service}")
     return [m for m in found if m.instance.weight > 0] or found
-
-
-def _report(permit: Permit | None, attempt: Attempt | None) -> None:
-    """Tell the breaker what came of it; None: nothing is known."""
-    if permit is None:
-        return
-    if attempt is None:
-        permit.cancel()
-        return
-    if attempt.error == LOCAL_ERROR:
-        permit.ignore()                         # this machine failed: that says nothing of the peer
-        return
-    latency_s = attempt.latency_ms / 1000
-    if attempt.error:
-        permit.failure(_KINDS.get(attempt.error, RESET), latency_s=latency_s)
-    elif attempt.status_code is not None and attempt.status_code >= 400:
-        permit.failure("5xx" if attempt.status_code >= 500 else "4xx", latency_s=latency_s)
-    else:
-        permit.success(latency_s=latency_s)
 
 
 def text_of(data: bytes) -> str:

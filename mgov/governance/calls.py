@@ -140,7 +140,7 @@ class Calls:
         check_terms(terms)
         members = callable_among(call.service, self._members(check_call(call).service))
         request, _ = self._request_of(call, terms, self._trust(call, members, trust))
-        first = Attempts(self._ground(None, _nobody), call, terms, members, request, 0.0).first()
+        first = Attempts(self._ground(terms, _nobody), call, terms, members, request, 0.0).first()
         rest = [member for member in members if member is not first]
         instance = first.instance
         aimed = request._replace(scheme=instance.protocol, host=instance.host, port=instance.port)
@@ -172,8 +172,7 @@ class Calls:
             if self._limits is not None and terms.has_limit:
                 self._limits.require(call.service)
             self._earn()
-            ground = self._ground(self._breakers if terms.has_breaker else None, note)
-            called = yield from Attempts(ground, call, terms, able, request, deadline_at).run()
+            called = yield from Attempts(self._ground(terms, note), call, terms, able, request, deadline_at).run()
             called = called._replace(request_id=request_id)
         except (Refused, RemoteError, DeadlineExceeded) as error:
             failure = error
@@ -226,7 +225,8 @@ class Calls:
         request_id = next(value for name, value in headers if name.lower() == "x-request-id")
         return Request(call.method, "", "", 0, call.target, sent, call.body, terms.max_body_bytes, trust), request_id
 
-    def _ground(self, breakers: Breakers | None, on_attempt: Callable[[Attempt], None]) -> Ground:
+    def _ground(self, terms: Terms, on_attempt: Callable[[Attempt], None]) -> Ground:
+        breakers = self._breakers if terms.has_breaker else None
         return Ground(breakers, self._clock, self._draw, self._pay, on_attempt)
 
     def _earn(self) -> None:

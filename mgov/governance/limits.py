@@ -45,17 +45,21 @@ class Taken(NamedTuple):
     remaining: int
     retry_after_s: float
 
+    @property
+    def wait(self) -> str:
+        """`retry_after_s` as people write it, rounded up to the millisecond."""
+        return format_duration(-(-self.retry_after_s * 1000 // 1) / 1000)
+
     def refusal(self, count: int = 1, *, wait_s: float = 0.0) -> MgovError:
         """The error of a take that did not pass: RateLimited, or DeadlineExceeded where waiting was allowed."""
-        wait = format_duration(-(-self.retry_after_s * 1000 // 1) / 1000)
         name = split_key(self.key)[0]
         many = "one is" if count == 1 else f"{count} are"
-        what = f"{self.key} is over its limit of {self.policy.rate}: {many} free in {wait}"
+        what = f"{self.key} is over its limit of {self.policy.rate}: {many} free in {self.wait}"
         if wait_s:
             return DeadlineExceeded(
                 f"{what}, which {format_duration(wait_s)} of waiting does not reach", hint=f"mgov limit show {name}"
             )
-        return RateLimited(what, hint=f"wait for it with --wait {wait}", retry_after_s=self.retry_after_s)
+        return RateLimited(what, hint=f"mgov limit show {name}", retry_after_s=self.retry_after_s)
 
 
 class KeyState(NamedTuple):

@@ -1,6 +1,6 @@
 """Which of several instances to use: six strategies, pure.
 
-- random: each with the same chance, by the caller's draw.
+- random: by the caller's draw, each with a chance as large as its weight.
 - round-robin: in the order of their ids, continuing after the last one given.
 - weighted: smooth weighted round-robin, as nginx does it: in any run of as many picks as the weights add up to, each
   is given exactly its weight, spread evenly instead of in bursts.
@@ -105,7 +105,7 @@ def _pick(
 
 def _without_memory(strategy: str, usable: "list[Candidate]", draw: float, key: "str | None") -> Candidate:
     if strategy == "random":
-        return usable[int(draw * len(usable))]
+        return _drawn(usable, draw)
     if strategy == "least-latency":
         return _fastest(usable, draw)
     if strategy == "p2c":
@@ -141,6 +141,16 @@ def _smooth(usable: "list[Candidate]", before: "Mapping[str, int]") -> "tuple[Ca
     chosen = max(usable, key=lambda c: kept[c.id])
     kept[chosen.id] -= total
     return chosen, kept
+
+
+def _drawn(usable: "list[Candidate]", draw: float) -> Candidate:
+    """The one in whose part of the line, as long as its weight, the draw falls."""
+    left = draw * sum(c.weight for c in usable)
+    for c in usable:
+        left -= c.weight
+        if left < 0:
+            return c
+    return usable[-1]
 
 
 def _fastest(usable: "list[Candidate]", draw: float) -> Candidate:

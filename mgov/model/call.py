@@ -2,7 +2,7 @@
 
 from mgov.errors import UsageError
 from mgov.model.health import DEGRADED, STARTING, UNHEALTHY, USABLE
-from mgov.model.names import check_name
+from mgov.model.names import DEFAULT_PORTS, check_name, split_url
 from mgov.model.record import NamedTuple
 from mgov.model.retry import IDEMPOTENT, RETRY_COUNT, TOO_MANY, Attempt
 
@@ -131,6 +131,8 @@ def check_terms(terms: Terms) -> Terms:
         raise UsageError("retries and body bytes cannot be fewer than none")
     if terms.caller:
         check_name(terms.caller)
+    if terms.fallback_url and split_url(terms.fallback_url)[0] not in DEFAULT_PORTS:
+        raise UsageError(f"{terms.fallback_url[:80]!r} cannot stand in: a fallback speaks http or https")
     return terms
 
 

@@ -111,6 +111,8 @@ def test_a_body_comes_from_the_line_a_file_or_stdin(mgov, server, tmp_path):
     (("orders", "-d", "@missing"), 2, "mgov: cannot read missing: no such file or directory\n"),
     (("orders", "-H", "@missing"), 2, "mgov: cannot read missing: no such file or directory\n"),
     (("orders", "--fallback", "missing"), 2, "mgov: cannot read missing: no such file or directory\n"),
+    (("orders", "--fallback", "ftp://127.0.0.1:21/x"), 2,
+     "mgov: 'ftp://127.0.0.1:21/x' cannot stand in: a fallback speaks http or https\n"),
     (("orders", "-H", "X: a\r\nY: b"), 2, "mgov: the value of X holds a line break or NUL\n"),
     (("orders", "-H", "Content-Length: 3"), 2,
      "mgov: Content-Length belongs to the connection, and is not a caller's to give\n"),
@@ -157,6 +159,7 @@ def test_maintenance_and_a_limit_that_is_used_up_are_6(mgov):
     assert mgov("call", "orders").code == 0
     code, out, err = mgov("call", "orders")
     assert (code, out, err.startswith("mgov: orders is over its limit of 1/1h")) == (6, "", True)
+    assert err.endswith("\nhint: mgov limit show orders\n")
     assert mgov("call", "orders", "--no-limit").code == 0
 
 

@@ -13,8 +13,11 @@ from mgov.clock import SystemClock
 from mgov.errors import DeadlineExceeded, NoneHealthy, NotFound, RateLimited, Refused, RemoteError, UsageError
 from mgov.governance.async_calls import AsyncCalls
 from mgov.governance.calls import Calls
+from mgov.governance.guards import Guards
+from mgov.governance.telling import tell
 from mgov.model.call import Call, Terms
 from mgov.model.registration import Registration
+from mgov.model.retry import Attempt
 from mgov.net.probe import Trust
 
 NO_RETRY = Terms(retry_count=0)
@@ -220,6 +223,16 @@ def test_nobody_unknown_no_instances_maintenance_and_another_protocol_are_told_a
         calls.get("cache")
 
 
+def test_calls_are_shared_out_by_weight_whatever_a_probe_once_took(make, platform, clock, serve):
+    for id in "abc":
+        fields = Registration(id=id, health="/", weight=2 if id == "b" else 1)
+        platform.registry.register("orders", serve().url, fields=fields)
+    platform.monitor.sweep(["orders"])                          # three latencies, one of which is the least
+    draws = iter([i / 8 for i in range(8)])
+    calls = make(platform, clock, draw=lambda: next(draws))
+    assert [calls.get("orders").instance for _ in range(8)] == ["a", "a", "b", "b", "b", "b", "c", "c"]
+
+
 def test_an_instance_in_the_callers_zone_comes_first_and_one_without_weight_not_at_all(make, platform, clock, serve):
     for id, zone, weight in (("a", "north", 1), ("b", "south", 1), ("c", "south", 0)):
         fields = Registration(id=id, zone=zone, weight=weight)
@@ -261,7 +274,16 @@ def test_retry_after_binds_us_to_the_instance_that_said_it_and_to_no_other(make,
     first, second = serve(says(503, Retry_After="7")), serve(says(429, Retry_After="Fri, 15 Jan 2027 08:00:30 GMT"))
     fleet(platform, first.url, second.url)
     make(platform, clock).get("orders", terms=Terms(retry_count=2, deadline_s=100))
-    assert clock.slept == [0.0, 30.0]
+    assert clock.slept == [0.0, 7.0]                # back to the first, which is free again before the second
+    assert (len(first.requests), len(second.requests)) == (2, 1)
+
+
+def test_retry_after_binds_us_when_the_others_are_ejected(make, platform, clock, serve):
+    breakers = FakeBreakers()
+    fleet(platform, serve(says(503, Retry_After="7")).url, serve().url)
+    breakers.ejected.add("b")
+    called = make(platform, clock, breakers=breakers).get("orders", terms=Terms(retry_count=1))
+    assert (tried(called), clock.slept) == ([("a", 503), ("a", 503)], [7.0])
 
 
 def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once(make, platform, clock, serve):
@@ -332,7 +354,32 @@ def test_an_attempt_is_told_to_its_instances_breaker_and_the_outcome_to_all(make
     breakers = FakeBreakers()
     fleet(platform, refusing, serve(says(503)).url, serve(says(404)).url)
     make(platform, clock, breakers=breakers).get("orders")
-    assert breakers.log == [("a", "refused"), ("b", "5xx"), ("c", "4xx"), ("orders", "4xx")]
+    assert breakers.log == [("a", "refused"), ("b", "503"), ("c", "404"), ("orders", "404")]
+
+
+def test_a_policy_that_names_a_status_or_a_kind_holds_for_calls(make, platform, clock, serve):
+    breakers = platform.breakers
+    fleet(platform, serve(lambda n: (503, {}, b"") if n == 1 else (502, {}, b"")).url)
+    breakers.set_policy("orders", {"threshold": 1, "ignore": ["503"]})
+    calls = make(platform, clock, breakers=Guards(breakers, clock))
+    calls.get("orders", terms=NO_RETRY)
+    assert breakers.show("orders")[1].get("a").state == "closed"
+    calls.get("orders", terms=NO_RETRY)
+    assert breakers.show("orders")[1].get("a").reason == "1 failure: 502"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("dns", "refused"), ("refused", "refused"), ("unreachable", "refused"), ("timeout", "timeout"),
+        ("reset", "reset"), ("closed", "reset"), ("tls", "tls"), ("protocol", "protocol"),
+        ("headers-too-large", "protocol"), ("unforeseen", "error"), ("local-error", "ignored"),
+    ],
+)  # fmt: skip
+def test_each_error_has_one_name_at_the_breaker(error, kind):
+    log = []
+    tell(FakePermit(log, "a"), Attempt(1, "a", "http://a", error=error))
+    assert log == [("a", kind)]
 
 
 def test_an_open_breaker_of_the_service_is_the_answer_unless_told_not_to_ask(make, platform, clock, serve):
@@ -378,7 +425,7 @@ def test_an_interrupt_frees_every_permit(make, platform, clock, serve):
     clock.sleep = interrupt
     with pytest.raises(KeyboardInterrupt):
         make(platform, clock, breakers=breakers).get("orders")
-    assert breakers.log == [("a", "5xx"), ("orders", "cancelled")]
+    assert breakers.log == [("a", "503"), ("orders", "cancelled")]
 
 
 # -- what stands in
@@ -485,6 +532,15 @@ def test_a_plan_sends_nothing_and_takes_nothing(make, platform, clock, serve):
     assert [member.instance.id for member in plan.members] == ["a", "b"]
     assert (plan.request.port, plan.request.method, plan.request.target) == (server.port, "POST", "/x")
     assert (server.requests, limits.left, breakers.log) == ([], 1, [])
+
+
+def test_a_plan_passes_over_what_is_ejected_as_the_call_would(make, platform, clock, serve):
+    breakers = FakeBreakers()
+    fleet(platform, serve().url, serve().url)
+    breakers.ejected.add("a")
+    calls = make(platform, clock, breakers=breakers)
+    assert calls.plan(Call("orders")).members[0].instance.id == "b"
+    assert calls.plan(Call("orders"), Terms(has_breaker=False)).members[0].instance.id == "a"
 
 
 def test_on_an_event_loop_the_same_rules_hold_and_many_run_at_once(make, platform, serve):

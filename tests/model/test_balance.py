@@ -142,6 +142,15 @@ def test_random_gives_each_the_same_share_of_the_draws(candidates):
     assert len(set(drawn)) == n
 
 
+@given(fleets(weights=st.integers(0, 9)))
+def test_random_gives_each_a_share_as_large_as_its_weight(candidates):
+    is_weighted = any(c.weight for c in candidates)
+    weights = {c.id: c.weight if is_weighted else 1 for c in candidates if c.weight or not is_weighted}
+    total = sum(weights.values())
+    drawn = Counter(pick("random", candidates, memory={}, draw=(i + 0.5) / total)[0].id for i in range(total))
+    assert drawn == Counter(weights)
+
+
 @given(fleets(weights=st.integers(1, 9)), DRAWS)
 def test_least_latency_gives_the_least_and_the_unmeasured_only_when_nothing_is_measured(candidates, draw):
     chosen, _ = pick("least-latency", candidates, memory={}, draw=draw)
