@@ -16,9 +16,9 @@ from mgov.cli.breaker_rows import (
 from mgov.cli.options import TEXT, Context, command
 from mgov.cli.output import View
 from mgov.cli.rows import OUTCOME_COLUMNS, outcomes_view
-from mgov.errors import MgovError, UsageError
+from mgov.errors import DeadlineExceeded, MgovError, UsageError
 from mgov.model.breaker import CANCELLED, FAILURE, HOLD_S, IGNORED, SUCCESS
-from mgov.model.breaker_policy import ERROR
+from mgov.model.breaker_policy import ERROR, TIMEOUT
 from mgov.model.names import suggest
 from mgov.model.units import format_duration, parse_duration, parse_until
 
@@ -84,7 +84,8 @@ def reset(
 
 @command(
     "mgov breaker check payments && ./call-it",
-    'token=$(mgov breaker check payments) && ./call-it && mgov breaker record payments success "$token"',
+    "token=$(mgov breaker check payments) || exit; ./call-it && said=success || said=failure; "
+    "mgov breaker record payments $said $token",
     formats=TEXT,
 )
 def check(ctx: Context, name: Name, instance: Instance = None) -> str:
@@ -139,7 +140,7 @@ def run(
 ) -> int:
     """Run a command through the breaker: 0 is a success, 126 and 127 say nothing, anything else is a failure.
 
-    While the breaker is open the command does not run, and this exits with 6.
+    So is one that --deadline ends. While the breaker is open the command does not run, and this exits with 6.
     """
     from mgov.net.child import run_forwarding
 
@@ -148,8 +149,17 @@ def run(
         raise UsageError("there is no command behind --", hint=f"mgov breaker run {name} -- COMMAND")
     breakers = session.platform().breakers
     permit = breakers.permit(name, instance, hold_s=parse_duration(hold) if hold is not None else RUN_HOLD_S)
+
+    def tell(outcome: str, kind: str = "") -> None:
+        took_s = session.clock.monotonic() - permit.at
+        done = breakers.record(name, permit.token, outcome, instance=instance, kind=kind, latency_s=took_s)
+        recorded_note(session.out, name, instance, done, is_told_token=True)
+
     try:
         status = run_forwarding(session.child, environ=session.environ)
+    except DeadlineExceeded:
+        tell(FAILURE, TIMEOUT)
+        raise
     except MgovError:
         permit.ignore()
         raise
@@ -157,10 +167,6 @@ def run(
         permit.cancel()
         raise
     outcome = SUCCESS if status == 0 else IGNORED if status in _NOT_RUN else CANCELLED if status in _ENDED else FAILURE
-    took_s = session.clock.monotonic() - permit.at
-    done = breakers.record(
-        name, permit.token, outcome, instance=instance, kind=ERROR if outcome == FAILURE else "", latency_s=took_s
-    )
-    recorded_note(session.out, name, instance, done, is_told_token=True)
+    tell(outcome, ERROR if outcome == FAILURE else "")
     session.out.note(f"child exited {status}")
     return status

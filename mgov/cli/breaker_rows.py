@@ -8,7 +8,7 @@ from mgov.cli.output import Column, View
 from mgov.cli.rows import age_shown, time_of
 from mgov.cli.text import GREEN, RED, YELLOW
 from mgov.errors import NotFound
-from mgov.model.breaker import FORCE_OPEN, OPEN, Breaker
+from mgov.model.breaker import FORCE_OPEN, HALF_OPEN, OPEN, Breaker
 from mgov.model.breaker_document import label
 from mgov.model.breaker_policy import policy_json
 from mgov.model.units import format_age, format_duration, parse_time
@@ -162,7 +162,16 @@ def state_text(breaker: Breaker, now: float) -> str:
     elif breaker.state == OPEN:
         left_s = breaker.retry_at - now
         words += f", to be probed in {_left(left_s)}" if left_s > 0 else ", to be probed now"
+    elif breaker.state == HALF_OPEN:
+        words += _under_way(breaker, now)
     return words
+
+
+def _under_way(breaker: Breaker, now: float) -> str:
+    left = [probe[1] - now for probe in breaker.probes if probe[1] > now]
+    if not left:
+        return ", the next call is a probe"
+    return f", {len(left)} probe{'s' if len(left) > 1 else ''} under way, a place free in {_left(min(left))}"
 
 
 def _change(transition: Transition, now: float) -> str:

@@ -26,6 +26,15 @@ def require(store: "Store", service: str) -> None:
     raise NotFound(f"no service {service}", hint=suggest_service(store, service))
 
 
+def require_instance(store: "Store", service: str, instance: str) -> None:
+    """Raise NotFound for an instance of a service that nobody registered."""
+    check_name(instance, "instance")
+    if store.read(f"instance/{service}/{instance}") is None:
+        from mgov.governance.fleet import instance_hint
+
+        raise NotFound(f"no instance {instance} of {service}", hint=instance_hint(store, service, instance))
+
+
 def candidates(store: "Store", service: str) -> "list[str]":
     """The ids of the service's registered instances."""
     return [document.key.rpartition("/")[2] for document in store.scan(f"instance/{service}/")]

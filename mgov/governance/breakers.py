@@ -4,7 +4,7 @@ A closed breaker is only read; what becomes of a call is written, and so is a re
 closed, with a warning: mgov rather lets calls through than stops them on a guess.
 """
 
-from mgov.governance.breaker_store import candidates, change_document, load, refusal, require
+from mgov.governance.breaker_store import candidates, change_document, load, refusal, require, require_instance
 from mgov.governance.permits import Permit
 from mgov.model import breaker as rules
 from mgov.model.breaker import HOLD_S, Answer, Breaker
@@ -47,7 +47,7 @@ class Shown(NamedTuple):
 class Breakers:
     """The breakers over a store. Times are seconds since the epoch, durations seconds; `draw` is random in 0 to 1.
 
-    A service that nobody registered is NotFound.
+    A service that nobody registered is NotFound, and so is an instance, unless its breaker was used before.
     """
 
     def __init__(self, store: "Store", clock: "Clock", draw: "Callable[[], float]") -> None:
@@ -117,6 +117,8 @@ class Breakers:
         from mgov.governance.breaker_settings import parse_token
 
         generation, serial = parse_token(token) if token else (None, 0)
+        if instance:
+            self._read(service, instance)               # for its NotFound
         return self._report(service, instance or "", outcome, generation, serial, kind, latency_s)
 
     def guard_instances(self, service: str, instances: "Iterable[str]") -> "frozenset[str]":
@@ -224,20 +226,22 @@ class Breakers:
     # -- inside
 
     def _look(self, service: str, instance: str) -> "tuple[BreakerSet, Answer | None]":
-        known = self._read(service)
+        known = self._read(service, instance)
         now = self._clock.now()
         breaker = known.get(instance)
         settled = rules.settle(breaker, now)
         # What time or a clock that was set back has changed is kept: by the one who then asks.
         return known, rules.look(settled, now) if settled == breaker else None
 
-    def _read(self, service: str) -> BreakerSet:
+    def _read(self, service: str, instance: str = "") -> BreakerSet:
         check_name(service)
         document = self._store.read(f"breaker/{service}")
         if document is None:
             require(self._store, service)
-            return BreakerSet()
-        return load(self._store, service, document.value)
+        known = load(self._store, service, document.value) if document is not None else BreakerSet()
+        if instance and instance not in known.breakers:
+            require_instance(self._store, service, instance)
+        return known
 
     def _ask(
         self, service: str, instance: str, among: "Collection[str] | None", hold_s: float
@@ -280,6 +284,7 @@ class Breakers:
         self.policy(service, is_fresh=True)             # for its NotFound
         if instance is not None:
             check_name(instance, "instance")
+            self._read(service, instance)
         is_new: list[bool] = []
 
         def change(known: BreakerSet, now: float) -> BreakerSet:

@@ -19,7 +19,8 @@ that is no probe's, in a breaker that is not closed, is counted in the statistic
 
 Outcomes: success; failure of some kind, ignored where the policy does not count it; ignored; cancelled, no call at all.
 
-By hand: `trip` opens it now, and it comes back as ever; `reset` closes it. Forced open, forced closed and off hold
+By hand: `trip` opens it now, and it comes back as ever; one that is open already rests anew, which is no further
+opening. `reset` closes it. Forced open, forced closed and off hold
 until they are lifted or their time ends: forced closed counts and never opens, off does not even count. What was
 forced open goes on half-open; the others go on closed.
 
@@ -52,6 +53,7 @@ TRANSITIONS = {
 HOLD_S = 30.0                                   # how long a probe keeps its place, unless told
 JITTER_SHARE = 0.1
 _MAX_DOUBLINGS = 30
+_SAME_S = 0.001                                 # two ends so close are one that was said twice
 
 
 class Breaker(NamedTuple):
@@ -173,10 +175,14 @@ def report(
 def trip(
     breaker: Breaker, policy: "BreakerPolicy", now: float, draw: float, *, reason: str = "", rest_s: float = 0.0
 ) -> Breaker:
-    """Open it by hand for `rest_s` [as the policy says]; one that is open with the same reason stays as it is."""
+    """Open it by hand for `rest_s` [as the policy says].
+
+    One that is open with the same reason, and until the same time if one was said, stays as it is.
+    """
     breaker = settle(breaker, now)
     why = reason or "tripped by hand"
-    if breaker.state == OPEN and breaker.reason == why and not rest_s and now < breaker.retry_at:
+    is_so = breaker.state == OPEN and breaker.reason == why and now < breaker.retry_at
+    if is_so and (not rest_s or abs(breaker.retry_at - now - rest_s) < _SAME_S):
         return breaker
     return _open(breaker, policy, TRIPPED, why, now, draw, rest_s=rest_s)
 
@@ -196,7 +202,8 @@ def force(breaker: Breaker, word: str, now: float, *, reason: str = "", for_s: f
     breaker = settle(breaker, now)
     if not word:
         return lift(breaker, now)
-    if breaker.forced == word and breaker.forced_s == for_s == 0 and breaker.reason == reason:
+    was_until, is_until = (breaker.forced_at + breaker.forced_s, now + for_s) if for_s else (breaker.forced_s, 0.0)
+    if breaker.forced == word and breaker.reason == reason and abs(was_until - is_until) < _SAME_S:
         return breaker
     moved = _move(breaker, TRIPPED if word == FORCE_OPEN else RESET, reason)
     return moved._replace(opened_at=now if word == FORCE_OPEN else 0.0, forced=word, forced_at=now, forced_s=for_s)
@@ -243,11 +250,13 @@ def _move(breaker: Breaker, event: str, reason: str) -> Breaker:
 def _open(
     breaker: Breaker, policy: "BreakerPolicy", event: str, reason: str, now: float, draw: float, *, rest_s: float = 0.0
 ) -> Breaker:
-    opens = breaker.opens + 1
-    grown_s = min(policy.open_for_s * 2.0 ** min(breaker.opens, _MAX_DOUBLINGS), policy.cap_s)
+    opened = max(0, breaker.opens - (breaker.state == OPEN))
+    grown_s = min(policy.open_for_s * 2.0 ** min(opened, _MAX_DOUBLINGS), policy.cap_s)
     whole_s = rest_s or grown_s * (1 - JITTER_SHARE * draw)
     moved = _move(breaker, event, reason)
-    return moved._replace(opened_at=now, rest_s=whole_s, retry_at=now + whole_s, opens=opens, forced="", forced_s=0.0)
+    return moved._replace(
+        opened_at=now, rest_s=whole_s, retry_at=now + whole_s, opens=opened + 1, forced="", forced_s=0.0
+    )
 
 
 def _counted(breaker: Breaker, outcome: str, now: float, *, is_slow: bool) -> Breaker:

@@ -91,6 +91,23 @@ def test_a_command_runs_through_the_breaker(mgov):
     assert document["statistics"] == {"total": 6, "successful": 0, "failed": 2, "rejected": 1, "slow": 0}
 
 
+def test_a_command_that_the_deadline_ends_is_a_failure(mgov):
+    stays(mgov, "set", "payments", "--threshold", "1")
+    assert mgov("run", "payments", "--deadline", "300ms", "--", *CHILD, "import time; time.sleep(20)") == (
+        5, "",
+        "the breaker of payments is open now: 1 failure: timeout\nmgov: the deadline of 300ms is over\n",
+    )  # fmt: skip
+
+
+def test_show_says_how_many_probes_are_under_way(mgov):
+    stays(mgov, "trip", "payments", "--until", "1ms")
+    token = mgov("check", "payments").out.strip()
+    line = "state\thalf-open (tripped by hand), 1 probe under way, a place free in 30s\n"
+    assert line in stays(mgov, "show", "payments")
+    mgov("record", "payments", "cancelled", token)
+    assert "state\thalf-open (tripped by hand), the next call is a probe\n" in stays(mgov, "show", "payments")
+
+
 def test_a_command_that_succeeds_closes_what_is_due(mgov):
     stays(mgov, "trip", "payments", "--until", "1ms")
     assert mgov("run", "payments", "--", *CHILD, "") == (
@@ -180,6 +197,8 @@ def test_what_is_forced_open_says_so(mgov):
     ("argv", "code", "err"),
     [
         (("check", "paymnts"), 3, "mgov: no service paymnts\nhint: did you mean payments?\n"),
+        (("trip", "payments", "onee"), 3, "mgov: no instance onee of payments\nhint: did you mean one?\n"),
+        (("check", "payments", "onee"), 3, "mgov: no instance onee of payments\nhint: did you mean one?\n"),
         (("trip", "paymnts"), 3, "mgov: no service paymnts\nhint: did you mean payments?\n"),
         (("run", "paymnts", "--", "true"), 3, "mgov: no service paymnts\nhint: did you mean payments?\n"),
         (("set", "paymnts", "--threshold", "1"), 3, "mgov: no service paymnts\nhint: did you mean payments?\n"),

@@ -66,6 +66,20 @@ def test_an_unknown_service_is_not_found_whatever_is_asked(breakers):
         breakers.permit("../orders")
 
 
+def test_an_instance_that_nobody_registered_is_not_found_unless_it_was_used(breakers, platform):
+    for ask in (
+        lambda: breakers.permit("orders", "oen"), lambda: breakers.check("orders", "oen"),
+        lambda: breakers.record("orders", None, "success", instance="oen"), lambda: breakers.trip("orders", "oen"),
+        lambda: breakers.reset("orders", "oen"), lambda: breakers.force("orders", "off", "oen"),
+    ):  # fmt: skip
+        with pytest.raises(NotFound, match=r"^no instance oen of orders$") as caught:
+            ask()
+        assert caught.value.hint == "did you mean one?"
+    assert set(breakers.show("orders")[1].breakers) == {""}
+    breakers.trip("orders", "one")
+    assert state(breakers, "one") == "open"
+
+
 def test_a_block_ends_in_success_failure_or_what_it_was_told(breakers):
     breakers.set_policy("orders", {"threshold": 2})
     with pytest.raises(TimeoutError), breakers.permit("orders"):

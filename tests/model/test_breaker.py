@@ -258,12 +258,30 @@ def test_tripping_what_is_tripped_already_changes_nothing():
     first = rules.trip(Breaker(), ONE, NOW, 0.0, reason="maintenance")
     assert rules.trip(first, ONE, NOW + 10, 0.0, reason="maintenance") == first
     assert rules.trip(first, ONE, NOW + 10, 0.0, reason="another") != first
+    until = rules.trip(first, ONE, NOW, 0.0, reason="maintenance", rest_s=1800.0)
+    assert (until.retry_at, until != first) == (NOW + 1800, True)
+    assert rules.trip(until, ONE, NOW + 10, 0.0, reason="maintenance", rest_s=1790.0) == until
+    assert rules.trip(until, ONE, NOW + 10, 0.0, reason="maintenance", rest_s=1800.0).retry_at == NOW + 1810
+
+
+def test_tripping_what_is_open_is_no_further_opening_and_makes_no_later_rest_longer():
+    breaker = opened()
+    for second in range(5):
+        breaker = rules.trip(breaker, ONE, NOW + second, 0.0, reason=f"try {second}")
+    assert (breaker.opens, breaker.rest_s) == (1, 60.0)
+    half, answer = rules.permit(breaker, ONE, NOW + 64)
+    assert rules.report(half, ONE, rules.FAILURE, NOW + 64, serial=answer.serial).rest_s == 120.0
 
 
 def test_forcing_the_same_again_changes_nothing():
     first = rules.force(Breaker(), rules.FORCE_OPEN, NOW, reason="upgrade")
     assert rules.force(first, rules.FORCE_OPEN, NOW + 10, reason="upgrade") == first
     assert label(first) == "forced open"
+    until = rules.force(first, rules.FORCE_OPEN, NOW, reason="upgrade", for_s=1800.0)
+    assert until != first
+    assert rules.force(until, rules.FORCE_OPEN, NOW + 10, reason="upgrade", for_s=1790.0) == until
+    assert rules.force(until, rules.FORCE_OPEN, NOW + 10, reason="upgrade", for_s=1800.0) != until
+    assert rules.force(until, rules.FORCE_OPEN, NOW + 10, reason="upgrade") != until
 
 
 def test_transitions_are_numbered_and_only_the_newest_are_kept():
