@@ -11,7 +11,7 @@ from mgov.governance.current import values_around
 from mgov.governance.fleet import suggest_service
 from mgov.governance.leaving import forget_instances, forget_services
 from mgov.governance.outcomes import CHANGED, CREATED, REMOVED, Outcome
-from mgov.governance.reversing import documents_of, guards_of, is_seen_no_more, reversal_of, value_of
+from mgov.governance.reversing import check_unneeded, documents_of, guards_of, is_seen_no_more, reversal_of, value_of
 from mgov.model.config import to_value, version_key
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
@@ -114,7 +114,7 @@ class Changes:
         newest alone; with `mine` this actor's only. Nothing is changed.
 
         NotFound where there is none, or what something was before is no longer kept; Conflict where something newer
-        stands in the way, or an instance would stand without its service.
+        stands in the way or depends on what would go, or an instance would stand without its service.
         """
         author = self._store.actor if mine else ""
         everything = after is not None or since is not None
@@ -130,6 +130,7 @@ class Changes:
         earlier = self._store.earlier()
         reversals = [reversal_of(self._store, span, documents.get(span.key), earlier) for span in parts]
         check_owned(reversals, documents)
+        check_unneeded(self._store, reversals, changes, taken, earlier)
         return Undo(tuple(taken), tuple(reversals), tuple(guards_of(reversals, documents)))
 
     def undo(self, plan: Undo) -> Sequence[Outcome]:

@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from mgov.errors import Compacted, Conflict, NotFound, StoreDamaged
 from mgov.model.instance import from_value
-from mgov.model.undo import CONFIG, CREATE, DELETE, INSTANCE, MAINTENANCE, SERVICE, Reversal, Span, service_of
+from mgov.model.service import parse_service
+from mgov.model.undo import (
+    CONFIG,
+    CREATE,
+    DELETE,
+    INSTANCE,
+    MAINTENANCE,
+    SERVICE,
+    Reversal,
+    Span,
+    named,
+    service_of,
+    subject_of,
+)
 from mgov.store.base import revision_order
 
 if TYPE_CHECKING:
@@ -90,6 +103,56 @@ def _check_logged(last: Change, document: Document | None) -> None:
             f"{last.key} was changed after revision {last.revision}, by hand or just now",
             hint=f"mgov register {name} takes a hand edit into the history; then repeat",
         )
+
+
+def check_unneeded(
+    store: Store, reversals: Iterable[Reversal], changes: Iterable[Change], taken: Iterable[Change], earlier: Earlier
+) -> None:
+    """Raise Conflict where a service would go that something newer depends on which stays: another service that came
+    to need it since, or a version of its configuration. Who named it before it was there may go on naming it.
+
+    `changes` are all from the oldest of `taken` on.
+    """
+    left = {reversal.key: reversal.then for reversal in reversals}
+    going = {r.key for r in reversals if r.key == f"{SERVICE}/{r.service}" and r.now is not None and r.then is None}
+    if not going:
+        return
+    numbers = {change.revision for change in taken}
+    gone: set[str] = set()                      # those of `going` whose changes the feed has come to
+    for change in changes:
+        name = service_of(change.key)
+        if change.revision in numbers:
+            gone |= {name} if change.key in going else set()
+        elif change.action == DELETE:
+            continue
+        elif change.key.startswith(f"{CONFIG}/") and name in gone and subject_of(change.key) not in left:
+            raise _needed(name, subject_of(change.key), change)
+        elif change.key == f"{SERVICE}/{name}":
+            value = left[change.key] if change.key in left else value_of(store.read(change.key))
+            new = gone & _needs(name, value)
+            if new and (new := new - _needs(name, _before(earlier, change))):
+                raise _needed(min(new), name, change)
+
+
+def _needs(name: str, value: Value | None) -> set[str]:
+    return {dependency.name for dependency in parse_service(name, value).dependencies} if value is not None else set()
+
+
+def _before(earlier: Earlier, change: Change) -> Value | None:
+    """What a key was before `change`; None where it was not there, or nobody knows any more."""
+    if change.action == CREATE:
+        return None
+    try:
+        return value_of(earlier.read(change.key, change.revision))
+    except Compacted:
+        return None
+
+
+def _needed(service: str, by: str, change: Change) -> Conflict:
+    return Conflict(
+        f"the service {service} cannot go: {by} depends on it since {named(change)}",
+        hint=f"mgov graph impact {service}",
+    )
 
 
 def guards_of(reversals: Iterable[Reversal], documents: Mapping[str, Document]) -> Sequence[Document]:

@@ -19,7 +19,7 @@ from mgov.governance.platform import Platform
 from mgov.model.instance import Instance
 from mgov.model.manifest import Entry
 from mgov.model.registration import Registration
-from mgov.model.service import Service
+from mgov.model.service import Dependency, Service
 from mgov.store.base import Write
 from mgov.store.history import KEPT_COPIES
 
@@ -40,6 +40,11 @@ def take_back(platform: Platform, **how: Any) -> list[tuple[str, str, str]]:
     """Undo, and what became of each key."""
     changes = platform.changes
     return [(o.action, o.service, o.instance) for o in changes.undo(changes.plan_undo(**how))]
+
+
+def needing(*names: str) -> Registration:
+    """The definition of a service that needs others."""
+    return Registration(dependencies=[Dependency(name) for name in names])
 
 
 @pytest.fixture
@@ -164,6 +169,31 @@ def test_a_service_does_not_go_while_somebody_keeps_it_out_of_service(platform, 
     other.registry.maintain("orders", reason="x")
     with pytest.raises(Conflict, match="the service orders cannot go: maintenance/orders came later"):
         platform.changes.plan_undo(mine=True)
+
+
+def test_a_service_does_not_go_once_somebody_elses_has_come_to_depend_on_it(platform, other):
+    platform.registry.register("users")
+    other.registry.register("orders", fields=needing("users"))
+    with pytest.raises(Conflict, match=r"users cannot go: orders depends on it since revision 2 \(register by bob\)"):
+        platform.changes.plan_undo(mine=True)
+    assert take_back(platform, after="0") == [("removed", "users", ""), ("removed", "orders", "")]
+
+
+def test_a_service_goes_that_was_needed_before_it_was_there_or_is_needed_no_more(platform, other):
+    other.registry.register("orders", fields=needing("users"))
+    other.registry.register("mail", fields=needing("users"))
+    platform.registry.register("users")
+    other.registry.register("orders", fields=needing("users", "mail"))
+    other.registry.register("mail", fields=Registration(dependencies=[]))
+    assert take_back(platform, mine=True) == [("removed", "users", "")]
+
+
+def test_a_service_does_not_go_from_under_a_newer_configuration(platform, other):
+    platform.registry.register("users")
+    other.configs.set("users", {"pool": 1})
+    with pytest.raises(Conflict, match="users cannot go: config/users/default depends on it since revision 2"):
+        platform.changes.plan_undo(mine=True)
+    assert take_back(platform, after="0") == [("removed", "users", ""), ("changed", "users", "")]
 
 
 def test_what_is_no_longer_kept_is_said_and_nothing_is_changed(platform):
