@@ -25,7 +25,8 @@ _GAP = "  "
 
 
 class Section(NamedTuple):
-    """Rows under one label. The last cell of a row takes what is left of the line: it is cut, or goes on below."""
+    """Rows under one label. The last cell of a row takes what is left of the line, or the next line where that is too
+    little: it is cut, or goes on below."""
 
     label: str
     rows: Sequence[Sequence[Cell]]
@@ -81,10 +82,14 @@ def _lines(section: Section, out: Output, *, has_color: bool) -> list[str]:
             for (head, how), width in zip(heads, widths, strict=False)
         ]
         before = sum(width + len(_GAP) for width in widths[: len(heads)])
-        room = None if out.width is None else max(NARROWEST_TEXT, out.width - GUTTER - before)
+        room = None if out.width is None else out.width - GUTTER - before
+        if room is not None and room < NARROWEST_TEXT and heads:
+            lines.append(_painted(cut(_GAP.join(head for head, _ in heads if head), room + before), None, False))
+            parts, before, room = [], len(_GAP), room + before - len(_GAP)
+        room = None if room is None else max(NARROWEST_TEXT, room)
         pieces = [text] if room is None else _wrapped(text, room) if section.wraps else [cut(text, room)]
         for number, piece in enumerate(pieces):
-            head = _GAP.join([*parts, ""]) if number == 0 else " " * before
+            head = _GAP.join([*parts, ""]) if number == 0 and parts else " " * before
             lines.append(head + _painted(piece, style, has_color))
     return lines
 

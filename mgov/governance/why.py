@@ -15,7 +15,7 @@ from mgov.governance.overview import prober_suspicion, stops_calls
 from mgov.governance.standings import fleet_members, members_among, standings_of
 from mgov.model.breaker import settle
 from mgov.model.graph import Graph
-from mgov.model.health import DEGRADED, STARTING, UNHEALTHY
+from mgov.model.health import DEGRADED, NONE, STARTING, UNHEALTHY
 from mgov.model.impact import impacts_of
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
@@ -122,6 +122,7 @@ class Explaining:
             tuple(next_steps(
                 name, roots, events,
                 is_old=any(s.is_stale or s.status == STARTING for n, s in standings.items() if n in involved),
+                is_checked=not roots or any(m.instance.check.kind != NONE for m in members[roots[0].standing.service]),
                 open_breakers=list(dict.fromkeys(shown.service for shown in breakers)),
             )),
         )  # fmt: skip

@@ -115,9 +115,11 @@ def next_steps(
     events: Iterable[Event],
     *,
     is_old: bool,
+    is_checked: bool = True,
     open_breakers: Collection[str],
 ) -> list[str]:
-    """The commands to type next about `name`, the most useful first."""
+    """The commands to type next about `name`, the most useful first; `is_checked` says that the first root has a check
+    that can be tried, and does not live by its heartbeats alone."""
     steps = [f"mgov why {name} --now"] if is_old else []
     guarded = [f"mgov breaker show {one}" for one in list(open_breakers)[:1]]
     if not roots:
@@ -125,7 +127,7 @@ def next_steps(
     root = roots[0].standing.service
     if root != name:
         steps.append(f"mgov why {root}")
-    steps.append(f"mgov probe {root}")
+    steps.append(f"mgov probe {root}" if is_checked else f"mgov show {root}")
     at_root: Mapping[str, Event] = {event.kind: event for event in reversed(list(events)) if event.service == root}
     if CONFIG in at_root:
         environment = at_root[CONFIG].subject

@@ -153,3 +153,15 @@ def test_text_that_others_wrote_is_shown_as_text_and_wraps(mgov, server, clock):
     assert "\x1b" not in out
     assert "            [red]\\x1b[31m so long" in out
     assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_on_a_narrow_screen_what_happened_stands_below_its_time(mgov, fleet):
+    out = mgov("why", "web", tty=True, env={**SCREEN, "COLUMNS": "40"}).out
+    assert "before    1m before  users\n            configuration default 1," in out
+    assert all(len(line) <= 40 for line in out.splitlines())
+
+
+def test_of_a_root_that_lives_by_heartbeats_no_probe_is_offered(mgov):
+    mgov("register", "worker", "--ttl", "1h", "--id", "w-1")
+    mgov("heartbeat", "worker", "--status", "unhealthy")
+    assert "next      mgov show worker\n" in mgov("why", "worker", tty=True, env=SCREEN).out
