@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from mgov.cli.inputs import MAX_INPUT_BYTES, STDIN, read_bytes, read_document
 from mgov.errors import InputError, NotAStore, StoreError, UsageError
 from mgov.formats.malformed import Malformed
+from mgov.governance.current import value_at
 from mgov.model.config import leaves
 from mgov.model.key import format_key, parse_key, split_at_equals
+from mgov.model.secret import references
 from mgov.model.setting import bare_value, check_values
 
 if TYPE_CHECKING:
@@ -82,6 +84,15 @@ def read_configuration(
         session.out.warn(f"the store cannot be read: this is version {found.version.number}, as it was read {age} ago",
                          hint="--no-snapshot refuses it")
     return found
+
+
+def resolved(session: Session, configuration: Configuration, key: str = "") -> Any:
+    """The values, or the one of `key`, with references looked up. The store is asked for its trust only where there
+    are any, for it may be out of reach.
+    """
+    value = value_at(configuration, key)
+    has_references = next(references(value), None) is not None
+    return session.platform().configs.resolve(configuration, key) if has_references else value
 
 
 def _snapshot(session: Session, service: str, environment: str) -> Configuration | None:

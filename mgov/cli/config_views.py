@@ -90,7 +90,9 @@ def shown_value(session: Session, configuration: Configuration, key: str, *, res
     """
     value = value_at(configuration, key)
     if resolve:
-        return session.platform().configs.resolve(configuration, key)
+        from mgov.cli.config_inputs import resolved
+
+        return resolved(session, configuration, key)
     path = parse_key(key) if key else ()
     hidden = [] if reveal else plain_secrets(value, path)
     if hidden and (session.out.format in DIALECTS or not isinstance(value, dict)):

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mgov.cli.child import hook_words, run_child, run_hook
 from mgov.cli.config import Environment, NoSnapshot, Service
 from mgov.cli.options import Context, command
 from mgov.cli.output import Column
 from mgov.errors import OK, TERMINATED, MgovError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mgov.cli.session import Session
     from mgov.governance.following import Change, Follower
@@ -55,6 +56,7 @@ def watch(
     from mgov.model.quiesce import parse_quiesce
 
     session = ctx.obj
+    words = hook_words(session, exec_, "--exec") if exec_ is not None else None
     follower = session.platform().configs.follow(
         service, key, environment=env, after=after, quiesce=parse_quiesce(quiesce) if quiesce is not None else None,
         warn=session.out.warn,
@@ -63,8 +65,8 @@ def watch(
     while True:
         for change in follower.poll():
             _emit(session, change)
-            if exec_ is not None:
-                _run(session, exec_, change, prefix)
+            if words is not None:
+                _run(session, words, change, prefix)
             left = left - 1 if left is not None else None
             if left == 0:
                 return OK
@@ -106,8 +108,6 @@ def exec_(
         raise UsageError("--signal goes with --watch")
     found = read_configuration(session, service, env, 0, is_strict=no_snapshot)
     if not watch:
-        from mgov.cli.child import run_child
-
         return run_child(session, _variables(session, found, prefix))
     return _supervise(session, found, prefix, signal, quiesce, grace)
 
@@ -152,27 +152,28 @@ def _follow(session: Session, follower: Follower, child: Supervisor, prefix: str
 
 
 def _variables(session: Session, found: Configuration, prefix: str) -> dict[str, str]:
+    from mgov.cli.config_inputs import resolved
     from mgov.formats.variables import variables
 
-    return variables(session.platform().configs.resolve(found), prefix=prefix)
+    return variables(resolved(session, found), prefix=prefix)
 
 
-def _run(session: Session, text: str, change: Change, prefix: str) -> None:
-    """Run the command of --exec with the values, and what they are of, in its environment."""
-    import shlex
-
-    from mgov.net import child
-
+def _run(session: Session, words: Sequence[str], change: Change, prefix: str) -> None:
+    """Run the command of --exec with the values, and what they are of, in its environment; not where they cannot be
+    looked up, which is a warning, for the next change may mend it.
+    """
     found = change.configuration
+    try:
+        values = _variables(session, found, prefix)
+    except MgovError as error:
+        session.out.warn(f"{found.name}: {error.message}; the command was not run", hint=error.hint)
+        return
     about: Mapping[str, str] = {
         "MGOV_CONFIG_SERVICE": found.service,
         "MGOV_CONFIG_ENV": found.environment,
         "MGOV_CONFIG_VERSION": str(found.version.number),
     }
-    environ = {**session.environ, **_variables(session, found, prefix), **about}
-    status = child.run_forwarding(shlex.split(text), environ=environ)
-    if status:
-        session.out.warn(f"{text} ended with {status}")
+    run_hook(session, words, {**values, **about})
 
 
 def _emit(session: Session, change: Change) -> None:

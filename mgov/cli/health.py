@@ -113,9 +113,11 @@ def health(
     if watch:
         if wait is not None or session.has_child:
             raise UsageError("--watch goes with neither --wait nor a command behind --")
-        from mgov.cli.watch import Watch, command_of, watch_health
+        from mgov.cli.child import hook_words
+        from mgov.cli.watch import Watch, watch_health
 
-        plan = Watch(parse_interval(interval), count, until_change=until_change, on_change=command_of(on_change))
+        hook = hook_words(session, on_change, "--on-change") if on_change is not None else ()
+        plan = Watch(parse_interval(interval), count, until_change=until_change, on_change=hook)
         return watch_health(session, sweep, plan, reports)
     _refuse_without("--watch", {"--count": count, "--until-change": until_change, "--on-change": on_change})
     if wait is not None:

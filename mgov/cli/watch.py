@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mgov.cli.output import TABLE, Column
 from mgov.cli.rows import style, time_of
 from mgov.cli.sweeping import status_of
-from mgov.errors import OK, MgovError, UsageError
+from mgov.errors import OK
 from mgov.model.health import jittered
 from mgov.model.record import NamedTuple
 
@@ -56,21 +56,6 @@ class Change(NamedTuple):
     result: Checked | None
 
 
-def command_of(text: str | None) -> list[str]:
-    """The words of `--on-change`, as a shell splits them; none of None."""
-    import shlex
-
-    if text is None:
-        return []
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"--on-change {text[:80]!r}: {str(error).lower()}") from None
-    if not words:
-        raise UsageError("--on-change names no command")
-    return words
-
-
 def watch_health(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
     """Look again and again; the status is the last look's. Statuses get worse only after three looks in a row."""
     is_live = session.out.is_terminal and session.out.format == TABLE and session.environ.get("TERM") != "dumb"
@@ -113,7 +98,7 @@ def _changes(known: dict[str, str], results: Sequence[Checked]) -> list[Change]:
 
 
 def _run_on_change(session: Session, command: Sequence[str], change: Change) -> None:
-    from mgov.net import child
+    from mgov.cli.child import run_hook
 
     reason = change.result.health.reason if change.result is not None else ""
     about = {
@@ -122,13 +107,7 @@ def _run_on_change(session: Session, command: Sequence[str], change: Change) -> 
         "MGOV_STATUS": change.after,
         "MGOV_REASON": reason,
     }
-    try:
-        status = child.run_forwarding(command, environ={**session.environ, **about})
-    except MgovError as error:
-        session.out.warn(error.message)
-        return
-    if status:
-        session.out.warn(f"{command[0]} ended with {status}")
+    run_hook(session, command, about)
 
 
 def _lines(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:

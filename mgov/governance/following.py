@@ -1,7 +1,8 @@
 """Following a configuration: each real change once, in order, none missed across a restart.
 
 A change is real when a service reads something else than before: under the key that is followed, if one is. Versions
-are numbered without gaps, so who names the last one it has seen (`after`) gets all that came since.
+are numbered without gaps, so who names the last one it has seen (`after`) gets all that came since. Where the newest
+version goes away or another takes its number (a change of branch, a repair), what is the newest then is the change.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Follower:
         self._told: set[str] = set()
         self._values: Values = {}               # as the last change that was given left them
         self._number = NO_VERSION
+        self._mark: tuple[int, str, int] | None = None
         self._waiting: Configuration | None = None
         self._first_at = self._last_at = 0.0
         self._begin(after)
@@ -92,34 +94,45 @@ class Follower:
             )
         self._number = after
         if after and after >= numbers[0]:
-            self._values = self._read(after).values
+            begun = self._read(after)
+            self._values, self._mark = begun.values, _mark(begun)
 
     @property
     def _history_hint(self) -> str:
         return f"mgov config history {self._service} -e {self._environment}"
 
     def _configurations(self) -> list[Configuration]:
-        """The versions since the last that was looked at; one that is damaged is passed over."""
-        if self._newest() <= self._number:
+        """The versions since the last that was looked at; one that is damaged or gone is passed over."""
+        newest = self._newest()
+        if newest is None or _mark(newest) == self._mark:
             return []
-        found = []
+        if newest.version.number <= self._number:
+            self._number, self._mark = newest.version.number, _mark(newest)
+            return [newest]
+        return self._since()
+
+    def _since(self) -> list[Configuration]:
+        found: list[Configuration] = []
         for number in self._configs.versions(self._service, environment=self._environment):
             if number <= self._number:
                 continue
             try:
-                found.append(self._read(number))
-            except StoreDamaged as error:
+                one = self._read(number)
+            except (StoreDamaged, NotFound) as error:
                 self._tell(error.message)
                 continue
-            self._number = number
+            except StoreError as error:
+                self._tell(error.message)
+                break                           # it can be read another time, and its turn is before the next one's
+            found.append(one)
+            self._number, self._mark = number, _mark(one)
         return found
 
-    def _newest(self) -> int:
+    def _newest(self) -> Configuration | None:
         try:
-            found = self._configs.read(self._service, environment=self._environment, use_snapshot=False)
+            return self._configs.read(self._service, environment=self._environment, use_snapshot=False)
         except NotFound:
-            return NO_VERSION
-        return found.version.number
+            return None
 
     def _read(self, number: int) -> Configuration:
         return self._configs.read(self._service, environment=self._environment, version=number)
@@ -147,3 +160,9 @@ class Follower:
         if text not in self._told:
             self._told.add(text)
             self._warn(text)
+
+
+def _mark(configuration: Configuration) -> tuple[int, str, int]:
+    """What tells two versions apart, of one number too."""
+    version = configuration.version
+    return version.number, version.checksum, version.base

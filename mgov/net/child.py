@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -31,13 +32,26 @@ def run_forwarding(argv: Sequence[str], *, environ: Mapping[str, str]) -> int:
     Ctrl-C reaches it from the terminal by itself, and we wait for what it makes of it. Returns its exit status, 128 + n
     after signal n; 127 where there is no such program, 126 where it cannot be run.
     """
+    return _run(argv, environ)[0]
+
+
+def run_hook(argv: Sequence[str], *, environ: Mapping[str, str]) -> int:
+    """As `run_forwarding`, for a program that goes on afterwards: a signal that came meanwhile then means us too."""
+    status, received = _run(argv, environ)
+    if received is not None:
+        signal.raise_signal(received)
+    return status
+
+
+def _run(argv: Sequence[str], environ: Mapping[str, str]) -> tuple[int, int | None]:
+    """The exit status, and the last signal that reached us."""
     from mgov.net.supervise import Supervisor
 
     with Supervisor(argv) as child:
         child.start(environ)
         status = child.wait()
     assert status is not None                   # without a limit on the wait the child has ended
-    return status
+    return status, child.received
 
 
 def output_of(argv: Sequence[str], *, what: str, environ: Mapping[str, str], wait_s: float) -> str:

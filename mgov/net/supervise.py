@@ -47,6 +47,7 @@ class Supervisor:
         self._grace_s = grace_s
         self._process: subprocess.Popen[bytes] | None = None
         self._is_told_to_end = False
+        self.received: int | None = None        # the last signal that reached us, not the child alone
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Supervisor:
@@ -118,9 +119,11 @@ class Supervisor:
             process.wait()
 
     def _pass_on(self, number: int, _frame: object) -> None:
+        self.received = number
         if number == signal.SIGTERM:
             self._is_told_to_end = True
         self.send(number)
 
-    def _note_end(self, _number: int, _frame: object) -> None:
+    def _note_end(self, number: int, _frame: object) -> None:
+        self.received = number
         self._is_told_to_end = True

@@ -156,3 +156,50 @@ def test_a_change_that_cannot_be_used_leaves_the_command_as_it_is(mgov_process, 
     assert process.stdout.readline() == "blue\n"
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize(("text", "code", "message"), [
+    ("'open", 2, "mgov: --exec \"'open\": no closing quotation"),
+    ("", 2, "mgov: --exec names no command"),
+    ("/nowhere/at-all x", 127, "mgov: --exec: /nowhere/at-all: no such program, or none that may be run"),
+])
+def test_a_command_that_can_never_run_is_refused_before_anything_is_watched(run, store, text, code, message):
+    result = run("config", "watch", "orders", "--after", "0", "--exec", text)
+    assert (result.code, result.out, result.err.splitlines()[0]) == (code, "", message)
+
+
+def test_a_change_whose_references_lead_nowhere_runs_no_command_and_the_watch_goes_on(run, configs):
+    configs.set("orders", {"token": "env:NOT_SET"})
+    configs.unset("orders", ["token"])
+    result = run("config", "watch", "orders", "--after", "1", "--count", "2", "--exec", "sh -c 'exit 3'",
+                 "--columns", "version")
+    assert (result.code, result.out) == (0, "2\n3\n")
+    assert result.err.splitlines() == [
+        "warning: orders default 2: orders/default asks to read the variable 'NOT_SET', and this store is not trusted "
+        "to; the command was not run",
+        "hint: look at what it asks for, and agree, with: mgov trust",
+        "warning: sh -c 'exit 3' ended with 3",
+    ]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, -1)])
+def test_a_signal_that_comes_while_the_command_runs_ends_the_watch_too(mgov_process, configs, number, code):
+    process = mgov_process("config", "watch", "orders", "--after", "0", "--exec", "sh -c 'echo runs; exec sleep 60'",
+                           "--columns", "version", start_new_session=True)
+    assert process.stdout.readline() == "1\n"
+    assert process.stdout.readline() == "runs\n"
+    os.killpg(process.pid, number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, "Traceback" in err) == (code, "", False)
+
+
+def test_without_the_store_a_command_runs_with_what_was_read_last(run, mgov_process, configs, store, tmp_path):
+    configs.set("orders", {"db.host": "h"})
+    assert run("config", "get", "orders", "db.host").out == "h\n"
+    os.rename(store, tmp_path / "gone")
+    process = mgov_process("config", "exec", "orders", "--", sys.executable, "-c", SHOW)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, "h None []\n")
+    assert "the store cannot be read: this is version 2, as it was read" in err
+    process = mgov_process("config", "exec", "orders", "--no-snapshot", "--", sys.executable, "-c", SHOW)
+    assert (process.communicate(timeout=30)[0], process.returncode) == ("", 8)

@@ -2,12 +2,13 @@
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgov.errors import Compacted, NotFound, UsageError
+from mgov.errors import Compacted, NotFound, StoreError, UsageError
 from mgov.governance.platform import Platform
 from mgov.model.quiesce import Quiesce
 
@@ -189,3 +190,38 @@ def test_in_an_event_loop_the_callback_is_called_in_the_loop(store_path):
             return [number]
 
     assert asyncio.run(follow()) == [1]
+
+
+def test_another_version_under_the_same_number_and_one_that_goes_away_are_changes(configs, store_path):
+    folder = Path(store_path) / "configs" / "orders" / "default"
+    configs.set("orders", {"a": 1})
+    configs.set("orders", {"a": 2})
+    follower = configs.follow("orders")
+    ours = (folder / "000002.toml").read_bytes()
+    (folder / "000002.toml").unlink()           # as a change of branch does
+    assert said(follower.poll()) == [(1, [("changed", "a")])]
+    configs.set("orders", {"a": 3})
+    assert said(follower.poll()) == [(2, [("changed", "a")])]
+    (folder / "000002.toml").write_bytes(ours)
+    assert said(follower.poll()) == [(2, [("changed", "a")])]
+    assert follower.poll() == []
+
+
+def test_what_was_read_before_the_store_failed_is_told_and_the_rest_afterwards(configs, monkeypatch):
+    heard = []
+    configs.set("orders", {"a": 1})
+    follower = configs.follow("orders", warn=heard.append)
+    for value in (2, 3):
+        configs.set("orders", {"a": value})
+    read = configs.read
+
+    def failing(*args, version=0, **options):
+        if version == 3:
+            raise StoreError("too many open files")
+        return read(*args, version=version, **options)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(configs, "read", failing)
+        assert said(follower.poll()) == [(2, [("changed", "a")])]
+    assert said(follower.poll()) == [(3, [("changed", "a")])]
+    assert heard == ["too many open files"]
