@@ -11,7 +11,7 @@
     rule = "redundancy"
     service = "batch-*"
     reason = "runs once a night"
-    until = "2027-03-31"        # the last day on which it holds, in UTC
+    until = "2027-03-31"        # the last day on which it holds, in UTC; with or without quotes
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _parse_waiver(entry: Any, place: str) -> Waiver:
         raise UsageError(f"{place} must be a table of {', '.join(_WAIVER_KEYS)}, not {entry!r:.40}")
     try:
         refuse_unknown(entry, _WAIVER_KEYS, "a waiver")
-        waiver = Waiver(*(text_at(entry, key) for key in _WAIVER_KEYS))
+        waiver = Waiver(*(text_at({**entry, "until": _as_text(entry.get("until", ""))}, key) for key in _WAIVER_KEYS))
     except UsageError as error:
         raise UsageError(f"{place}: {error.message}", hint=error.hint) from None
     for key, text in zip(_WAIVER_KEYS, waiver, strict=True):
@@ -130,8 +130,15 @@ def _parse_waiver(entry: Any, place: str) -> Waiver:
             raise UsageError(f"{place} lacks {key!r}", hint="a waiver says rule, service, reason and until")
     _check_rule(waiver.rule, f"{place}: ")
     if not _is_day(waiver.until):
-        raise UsageError(f"{place}: {waiver.until[:40]!r} is no day", hint='write until = "2027-03-31", in quotes')
+        raise UsageError(f"{place}: {waiver.until[:40]!r} is no day", hint='write until = "2027-03-31"')
     return waiver
+
+
+def _as_text(day: Any) -> Any:
+    """A day as TOML writes one without quotes, as text; all else as it is."""
+    from datetime import date, datetime
+
+    return day.isoformat() if isinstance(day, date) and not isinstance(day, datetime) else day
 
 
 def _is_day(text: str) -> bool:

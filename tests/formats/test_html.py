@@ -167,7 +167,7 @@ def test_a_fleet_that_is_well_is_told_so():
 def test_where_everything_fails_the_one_who_looked_is_suspected_and_few_roots_are_named():
     words = "".join(Reader(page(report(names=("a", "b", "c", "d"))._replace(picture=report(
         names=("a", "b", "c", "d")).picture._replace(edges=())))).words)  # fmt: skip
-    assert "Not one service answers. Is the network of the machine that looked at fault?" in words
+    assert "Not one service is well. Is it what they share, or the machine that looked?" in words
     assert "1 more fail for reasons of their own" in words
 
 

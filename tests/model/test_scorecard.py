@@ -1,5 +1,7 @@
 """Scores, weights and waivers: how much each breach costs, and what is let pass until when."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +66,11 @@ def test_the_tables_of_a_policy_are_read():
 
 
 WHOLE = {"rule": "api", "service": "a", "reason": "r", "until": "2027-03-31"}
+
+
+def test_the_end_of_a_waiver_may_be_a_day_as_toml_writes_one():
+    written = parse_audit_policy({"waivers": [{**WHOLE, "until": date(2027, 3, 31)}]})
+    assert written == parse_audit_policy({"waivers": [WHOLE]})
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield _line("No service is registered yet.", "", "mgov register NAME URL", "mild")
     is_all = is_all_failing(report.picture)
     if is_all:
-        yield _line("Not one service answers.", "Is the network of the machine that looked at fault?", "mgov health")
+        yield _line("Not one service is well.", "Is it what they share, or the machine that looked?", "mgov health")
     for path in report.damaged:
         yield _line(f"{path} is damaged", "It is left out here.", "mgov store check")
     causes = causes_of(report.picture)
