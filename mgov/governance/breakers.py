@@ -290,7 +290,7 @@ class Breakers:
         def change(known: BreakerSet, now: float) -> BreakerSet:
             after = turn(known.get(instance or ""))
             is_new[:] = [after != known.get(instance or "")]
-            return with_breaker(known, instance or "", after, now)
+            return with_breaker(known, instance or "", after, now, self._store.actor)
 
         self._change(service, change)
         return Outcome(CHANGED if is_new[0] else UNCHANGED, service, instance or "")

@@ -36,7 +36,7 @@ def change_events(changes: Changes, found: Sequence[Change]) -> list[Event]:
 def breaker_events(service: str, known: BreakerSet, window: Window) -> list[Event]:
     """The transitions of a service's breakers within `window`."""
     return [
-        Event(t.at, service, BREAKER, f"breaker{_of(t.instance)} {t.before} to {t.after}{_because(t.reason)}")
+        Event(t.at, service, BREAKER, f"breaker{_of(t.instance)} {t.before} to {t.after}{_because(t.reason)}", t.by)
         for t in known.transitions
         if t.at in window
     ]

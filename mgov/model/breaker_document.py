@@ -21,7 +21,8 @@ FRESH = Breaker()
 
 
 class Transition(NamedTuple):
-    """One change of a breaker: `instance` is '' for the service's own; `before` and `after` as `label` says."""
+    """One change of a breaker: `instance` is '' for the service's own; `before` and `after` as `label` says, `by` is
+    who turned it by hand, '' where calls did."""
 
     sequence: int
     at: float
@@ -29,6 +30,7 @@ class Transition(NamedTuple):
     before: str
     after: str
     reason: str
+    by: str = ""
 
 
 class BreakerSet(NamedTuple):
@@ -70,8 +72,8 @@ def label(breaker: Breaker) -> str:
     return breaker.forced if breaker.forced == OFF else f"forced {breaker.forced}"
 
 
-def with_breaker(known: BreakerSet, instance: str, after: Breaker, now: float) -> BreakerSet:
-    """The set with `after` in the place of the instance's breaker, and the transition noted if it is one."""
+def with_breaker(known: BreakerSet, instance: str, after: Breaker, now: float, by: str = "") -> BreakerSet:
+    """The set with `after` in the place of the instance's breaker, and the transition noted if it is one, as `by`'s."""
     before = known.get(instance)
     if after == before:
         return known
@@ -79,7 +81,7 @@ def with_breaker(known: BreakerSet, instance: str, after: Breaker, now: float) -
     if after.generation == before.generation and label(after) == label(before):
         return known._replace(breakers=breakers)
     sequence = known.sequence + 1
-    transition = Transition(sequence, now, instance, label(before), label(after), after.reason)
+    transition = Transition(sequence, now, instance, label(before), label(after), after.reason, by)
     return BreakerSet(breakers, sequence, (*known.transitions, transition)[-KEPT_TRANSITIONS:])
 
 
@@ -139,7 +141,10 @@ def from_value(value: "Mapping[str, Any]") -> BreakerSet:
     return BreakerSet(
         {instance: breaker_from(fields) for instance, fields in value["breakers"].items()},
         int(value["sequence"]),
-        tuple(Transition(*(entry[field] for field in Transition._fields)) for entry in value["transitions"]),
+        tuple(
+            Transition(*(entry[field] for field in Transition._fields))
+            for entry in ({"by": "", **written} for written in value["transitions"])
+        ),
     )
 
 

@@ -87,7 +87,7 @@ def test_what_changed_on_the_way_since_fifteen_minutes_before_the_last_good_look
     assert [(e.service, e.kind, e.text, e.by) for e in why.events] == [
         ("users", "config", "configuration prod 1, set: less", "tester"),
         ("users", "service", "changed (version 1.0 to 1.1)", "tester"),
-        ("orders", "breaker", "breaker closed to open (slow)", ""),
+        ("orders", "breaker", "breaker closed to open (slow)", "tester"),
     ]
     assert "mgov config history users -e prod" in why.next_steps
     assert "mgov history users --diff" in why.next_steps

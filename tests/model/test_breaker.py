@@ -292,7 +292,14 @@ def test_transitions_are_numbered_and_only_the_newest_are_kept():
         now += 1
     assert known.sequence == 2 * KEPT_TRANSITIONS
     assert [t.sequence for t in known.transitions] == list(range(KEPT_TRANSITIONS + 1, 2 * KEPT_TRANSITIONS + 1))
-    assert known.transitions[-2][2:] == ("one", "closed", "open", "1 failure")
+    assert known.transitions[-2][2:] == ("one", "closed", "open", "1 failure", "")
+
+
+def test_a_transition_knows_who_turned_it_and_one_of_an_older_program_nobody():
+    value = to_value(with_breaker(BreakerSet(), "", opened(), NOW, "ann"))
+    assert from_value(value).transitions[0].by == "ann"
+    value["transitions"][0].pop("by")
+    assert from_value(value).transitions[0].by == ""
 
 
 def test_a_field_of_a_later_version_is_passed_over():
