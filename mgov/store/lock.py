@@ -204,6 +204,8 @@ def _holder_line() -> bytes:
 
 
 def _ascii(text: str) -> str:
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text[:64]
     return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "?" for c in text)[:64]
 
 
