@@ -10,6 +10,7 @@ from mgov.cli.child import hook_words, run_child, run_hook
 from mgov.cli.config import Environment, NoSnapshot, Service
 from mgov.cli.options import Context, command
 from mgov.cli.output import Column
+from mgov.cli.pausing import pause
 from mgov.errors import OK, TERMINATED, MgovError, UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def watch(
             left = left - 1 if left is not None else None
             if left == 0:
                 return OK
-        session.clock.sleep(POLL_S)
+        pause(session, POLL_S)
 
 
 @command(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mgov.cli.options import STANDARD, Context, command
 from mgov.cli.output import View
+from mgov.cli.pausing import pause
 from mgov.cli.register import pairs
 from mgov.cli.rows import instance_columns, instances_view
 from mgov.errors import UsageError
@@ -64,7 +66,8 @@ def discover(
     discovery = session.platform().discovery
     if watch:
         changes = discovery.watch(
-            name, where, interval_s=parse_interval(interval), include_all=everything, probe=not no_check
+            name, where, interval_s=parse_interval(interval), include_all=everything, probe=not no_check,
+            pause=partial(pause, session),
         )
         for members in changes:
             _show_change(ctx, _view(ctx, members[:limit]))

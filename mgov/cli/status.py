@@ -8,6 +8,7 @@ import typer
 
 from mgov.cli.options import Context, command
 from mgov.cli.output import JSON, JSONL, TABLE, View
+from mgov.cli.pausing import pause
 from mgov.cli.statusview import STATUS_COLUMNS, status_json, status_rows, status_screen
 from mgov.errors import NO, OK, StoreError, UsageError
 from mgov.model.units import parse_interval
@@ -82,7 +83,7 @@ def _lines(session: Session, interval_s: float, most: int | None) -> Status:
         looks += 1
         if looks == most:
             return known
-        session.clock.sleep(interval_s)
+        pause(session, interval_s)
 
 
 def _live(session: Session, interval_s: float, most: int | None) -> Status:

@@ -6,6 +6,7 @@ from random import random
 from typing import TYPE_CHECKING, Any
 
 from mgov.cli.output import TABLE, Column
+from mgov.cli.pausing import pause
 from mgov.cli.rows import style, time_of
 from mgov.cli.sweeping import status_of
 from mgov.errors import OK
@@ -119,7 +120,7 @@ def _lines(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> in
                 _emit_gone(session, change.target, change.before or "")
         if is_last:
             return status_of(results)
-        session.clock.sleep(watch.pause_s)
+        pause(session, watch.pause_s)
     return OK
 
 

@@ -187,8 +187,12 @@ class Discovery:
         interval_s: float,
         include_all: bool = False,
         probe: bool = True,
+        pause: "Callable[[float], object] | None" = None,
     ) -> "Iterator[list[Member]]":
-        """The usable (or all) instances now, and again each time they change; looks every `interval_s`, for ever."""
+        """The usable (or all) instances now, and again each time they change; looks every `interval_s`, for ever.
+
+        `pause` is called with the seconds between two looks [the clock sleeps].
+        """
         before: object = None
         while True:
             members = where.select(self.members(name, max_age_s=interval_s, probe=probe))
@@ -197,7 +201,7 @@ class Discovery:
             if mark != before:
                 before = mark
                 yield found
-            self._clock.sleep(interval_s)
+            (pause or self._clock.sleep)(interval_s)
 
     def _is_stale(self, member: Member, max_age_s: "float | None") -> bool:
         health = member.health

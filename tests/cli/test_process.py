@@ -112,3 +112,20 @@ def test_a_plain_command_loads_only_its_own_topic(argv):
     seen = _modules_after(f"from mgov.cli.main import main; main({argv!r})")
     assert not {"rich", "httpx", "asyncio", "tomllib", "tomlkit", "mgov.cli.completion", "mgov.governance.platform",
                 "mgov.store.files", "dataclasses", "json"} & seen
+
+
+@pytest.mark.parametrize("argv", [
+    ("health", "--watch", "--interval", "100ms"), ("status", "--watch", "--interval", "100ms"),
+    ("discover", "orders", "--all", "--watch", "--interval", "100ms"), ("config", "watch", "orders"),
+])
+def test_a_watch_ends_in_silence_when_its_reader_goes_even_if_nothing_changes(mgov_process, run, tmp_path, argv):
+    store = str(tmp_path / "store")
+    for line in (("init", store), ("-S", store, "register", "orders", "tcp://127.0.0.1:9", "--id", "a")):
+        assert run(*line).code == 0
+    process = mgov_process("-S", store, *argv)
+    if argv[0] != "config":
+        process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (141, "")
