@@ -3,7 +3,7 @@
 On the path of the hot verbs: what is needed for one service is read from that service's files and `sweep` alone.
 """
 
-from mgov.model.health import HealthRecord, Heartbeat, judge
+from mgov.model.health import HealthRecord, Heartbeat, is_ahead, judge
 from mgov.model.instance import from_value
 from mgov.model.names import matches
 from mgov.model.record import NamedTuple
@@ -118,14 +118,14 @@ class _Context:
         health = judge(
             instance.check,
             now=now,
-            record=self._record(instance),
+            record=self._record(instance, now),
             maintenance=self._maintenance(instance, now),
             ttl_s=instance.ttl_s,
             heartbeat=heartbeat,
         )
         return Member(instance, health, document.revision, heartbeat)
 
-    def _record(self, instance: "Instance") -> "HealthRecord | None":
+    def _record(self, instance: "Instance", now: float) -> "HealthRecord | None":
         fields = self._records.get(instance.id)
         if fields is None:
             return None
@@ -133,7 +133,8 @@ class _Context:
         if record.checked_at < instance.registered_at:
             return None                             # it speaks of a namesake, or of an earlier address
         for look in self._looks:
-            if look.started_at > record.checked_at and instance.registered_at <= look.started_at:
+            is_newer = look.started_at > record.checked_at and not is_ahead(look.started_at, now)
+            if is_newer and instance.registered_at <= look.started_at:
                 record = record._replace(checked_at=look.started_at)
         return record
 

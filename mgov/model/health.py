@@ -8,6 +8,9 @@ An instance's status is derived at the moment of asking, never stored as such:
 - without a check: its last heartbeat's word if it has a TTL, else `declared`.
 
 Beside any of them stands `stale`: the newest observation is older than three intervals, so nobody knows.
+
+Clocks jump. An observation that lies further ahead than two sweeps can overlap was made by a clock that was set back
+since: it is stale, and the next one takes its place.
 """
 
 from mgov.errors import UsageError
@@ -33,6 +36,7 @@ USABLE = (HEALTHY, DECLARED)                    # what may serve a request; degr
 DEFAULT_INTERVAL_S = 30.0
 DEFAULT_TIMEOUT_S = 5.0
 STALE_AFTER_INTERVALS = 3
+OVERLAP_S = 600.0                               # how far one sweep's results may be ahead of another's
 LATENCY_WEIGHT = 0.3                            # of the newest observation in the smoothed latency (EWMA)
 
 _RANK = {UNHEALTHY: 1, DEGRADED: 2, HEALTHY: 3}
@@ -189,6 +193,11 @@ def jittered(interval_s: float, draw: float) -> float:
     return interval_s * (0.9 + 0.2 * draw)
 
 
+def is_ahead(at: float, now: float) -> bool:
+    """Whether a time was given by a clock that was set back since: no two sweeps are so far apart."""
+    return at > now + OVERLAP_S
+
+
 def fold(record: "HealthRecord | None", seen: Observation, *, rise: int = 1, fall: int = 1) -> HealthRecord:
     """The record after `seen`. An observation older than the record changes nothing (two sweeps may overlap).
 
@@ -196,7 +205,9 @@ def fold(record: "HealthRecord | None", seen: Observation, *, rise: int = 1, fal
     observation of all counts at once.
     """
     if record is not None and seen.checked_at < record.checked_at:
-        return record
+        if not is_ahead(record.checked_at, seen.checked_at):
+            return record
+        record = record._replace(since=min(record.since, seen.checked_at))
     before = record.latency_ms if record is not None else None
     if seen.latency_ms is None:
         latency = before
@@ -245,7 +256,8 @@ def judge(
         return Health(DECLARED, False, "no check", None, None)
     if record is None:
         return Health(STARTING, True, "not checked yet", None, None)
-    stale = now - record.checked_at > STALE_AFTER_INTERVALS * check.interval_s
+    is_old = now - record.checked_at > STALE_AFTER_INTERVALS * check.interval_s
+    stale = is_old or is_ahead(record.checked_at, now)
     return Health(record.status, stale, record.reason, checked_at, latency_ms, record.since)
 
 

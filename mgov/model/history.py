@@ -11,7 +11,7 @@ from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
 from mgov.model.evidence import evidence_from, evidence_value
-from mgov.model.health import DEGRADED, HEALTHY
+from mgov.model.health import DEGRADED, HEALTHY, is_ahead
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def add(recent: Recent, sample: Sample, reason: str = "", *, settled: str = "") 
     last = recent.samples[-1] if recent.samples else None
     before = recent.transitions[-1].after if recent.transitions else ""
     is_same = last is not None and sample.status == last.status and status == before
-    if last is not None and sample.at < last.at + (SAMPLE_EVERY_S if is_same else 0.0):
+    earliest = last.at + (SAMPLE_EVERY_S if is_same else 0.0) if last is not None else sample.at
+    if sample.at < earliest and not is_ahead(earliest, sample.at):
         return recent, None
     number = int(sample.at // HOUR_S)
     ended = recent.hour if recent.hour is not None and recent.hour.number != number else None

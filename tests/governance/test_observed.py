@@ -130,3 +130,28 @@ def test_a_transition_that_thresholds_allow_within_a_minute_is_kept(platform, cl
         look(platform, clock, THREE, after=5.0)
     past = platform.past("orders")[orders.id].recent
     assert [(t.before, t.after) for t in past.transitions] == [("", "healthy"), ("healthy", "unhealthy")]
+
+
+def test_what_a_clock_saw_that_was_ahead_is_stale_and_the_next_look_takes_its_place(platform, clock, orders):
+    clock.jump(86_400.0)
+    orders.status = 500
+    assert look(platform, clock, Thresholds()) == "unhealthy"
+    clock.jump(-86_400.0)
+    (member,) = platform.discovery.members("orders", probe=False)
+    assert member.health.stale
+    orders.status = 200
+    assert look(platform, clock, Thresholds()) == "healthy"
+    (member,) = platform.discovery.members("orders", probe=False)
+    assert (member.health.stale, member.health.checked_at, member.health.since <= clock.now()) == (
+        False, clock.now(), True)
+    past = platform.past("orders")[orders.id].recent
+    assert [(sample.status, sample.at) for sample in past.samples][-1] == ("healthy", clock.now())
+
+
+def test_a_sweep_of_all_by_a_clock_that_was_ahead_confirms_nothing(platform, clock, orders):
+    clock.jump(86_400.0)
+    platform.monitor.sweep()
+    clock.jump(-86_400.0)
+    platform.monitor.sweep(["orders"])
+    (member,) = platform.discovery.members("orders", probe=False)
+    assert (member.health.stale, member.health.checked_at) == (False, clock.now())
