@@ -347,7 +347,7 @@ _mgov_shape() {
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         ;;
     'store repair')
-        options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
+        options='--renumber -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         ;;
     'history')

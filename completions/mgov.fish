@@ -1133,6 +1133,7 @@ complete -c mgov -n '__mgov_at \'store check\'' -l debug -d 'Show the traceback 
 complete -c mgov -n '__mgov_at \'store check\'' -s y -l yes -d 'Do not ask before a destructive command [MGOV_YES]'
 complete -c mgov -n '__mgov_at \'store check\'' -l deadline -r -d 'Give the whole command at most this long [MGOV_DEADLINE]'
 complete -c mgov -n '__mgov_at \'store check\'' -s h -l help -d 'Show this help'
+complete -c mgov -n '__mgov_at \'store repair\'' -l renumber -d 'Keep both of two configurations that branches gave one number'
 complete -c mgov -n '__mgov_at \'store repair\'' -s S -l store -r -F -d 'The store: a folder, a URL or a name from your configuration [MGOV_STORE]'
 complete -c mgov -n '__mgov_at \'store repair\'' -s o -l output -r -a 'table wide plain json jsonl csv name' -d 'How to print the answer: table, wide, plain, json, jsonl, csv, name [MGOV_OUTPUT]'
 complete -c mgov -n '__mgov_at \'store repair\'' -l columns -r -d 'Print these columns only'

@@ -47,8 +47,13 @@ def check(ctx: Context) -> View:
     return View(FINDING_COLUMNS, rows, status=NO if damaged else OK, summary=summary)
 
 
-@command("mgov store repair", columns=REPAIR_COLUMNS)
-def repair(ctx: Context) -> View | int:
+@command("mgov store repair", "mgov store repair --renumber", columns=REPAIR_COLUMNS)
+def repair(
+    ctx: Context,
+    renumber: Annotated[
+        bool, typer.Option("--renumber", help="Keep both of two configurations that branches gave one number")
+    ] = False,
+) -> View | int:
     """Set damaged files aside and put the last good copies in their place. Nothing is thrown away."""
     session = ctx.obj
     platform = session.platform()
@@ -56,7 +61,7 @@ def repair(ctx: Context) -> View | int:
     if damaged and not session.confirm(f"Set {len(damaged)} damaged files aside?"):
         session.out.note("nothing was changed")
         return NO
-    actions = platform.repair()
+    actions = platform.repair(renumber=renumber)
     return View(REPAIR_COLUMNS, list(actions), summary=f"{len(actions)} done" if actions else "nothing to repair")
 
 

@@ -268,11 +268,14 @@ class Platform:
 
         return check(self.store)
 
-    def repair(self) -> "list[Action]":
-        """Set damaged files aside and put the last good copies in their place; what was done."""
+    def repair(self, *, renumber: bool = False) -> "list[Action]":
+        """Set damaged files aside and put the last good copies in their place; what was done.
+
+        `renumber` joins versions of a configuration to which two branches gave one number.
+        """
         from mgov.store.repair import repair
 
-        return repair(self.store)
+        return repair(self.store, renumber=renumber)
 
     def accept(self, names: "Sequence[str] | None" = None) -> list[str]:
         """Take hand edits that look like damage as meant, of all services without `names`; those it was true of."""

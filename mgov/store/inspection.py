@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mgov.errors import StoreDamaged, StoreError
 from mgov.model.names import is_name, is_version_number
 from mgov.model.record import NamedTuple
-from mgov.store import definitions, history, policies, versions
+from mgov.store import definitions, history, policies, renumber, versions
 from mgov.store.codec import unpack
 from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file
 from mgov.store.layout import (
@@ -103,6 +103,8 @@ def _problem(root: Root, place: Place) -> Finding | None:
             unpack(data, place.path)
     except StoreError as error:
         remedy = REPAIR if isinstance(error, StoreDamaged) else error.hint or REPAIR
+        if place.is_version and renumber.holds_two(root, place):
+            remedy = renumber.REMEDY
         return Finding(place.path, error.message, remedy)
     except OSError as error:
         failure = translate(error, f"{place.path} cannot be read")

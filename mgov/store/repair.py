@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mgov.errors import StoreDamaged, StoreError
 from mgov.model.names import check_name
-from mgov.store import definitions, history, versions
+from mgov.store import definitions, history, renumber, versions
 from mgov.store.acceptance import accept
 from mgov.store.base import Change
 from mgov.store.codec import end_toml, etag, read_end, strip_end, unpack
@@ -41,18 +41,22 @@ class Action(NamedTuple):
     done: str
 
 
-def repair(store: FilesStore) -> list[Action]:
-    """Mend what `check` finds, all under the intent lock, and return what was done; raise StoreError where it fails."""
+def repair(store: FilesStore, *, renumber: bool = False) -> list[Action]:
+    """Mend what `check` finds, all under the intent lock, and return what was done; raise StoreError where it fails.
+
+    Two versions that branches gave one number are left as they are, unless `renumber` joins them.
+    """
     store.refuse_foreign()
     with Lock(store.root, INTENT_LOCK, clock=store.clock, wait_s=store.lock_wait_s) as lock:
         try:
-            return _Repair(store, lock).run()
+            return _Repair(store, lock, renumber=renumber).run()
         except OSError as error:
             raise translate(error, f"cannot repair {store.location}") from error
 
 
 class _Repair:
-    def __init__(self, store: FilesStore, lock: Lock) -> None:
+    def __init__(self, store: FilesStore, lock: Lock, *, renumber: bool) -> None:
+        self._renumber = renumber
         self._store, self._lock, self._root = store, lock, lock.root
         self._actions: list[Action] = []
         self._last = 0
@@ -133,10 +137,30 @@ class _Repair:
         flush_log(self._store, carry_out(self._store, self._lock, Plan([change], lines), last))
         self._did(place.path, f"{why}; the copy of revision {good[0].revision} was put back")
 
+    def _join_versions(self) -> None:
+        split = [place for place in versions.places(self._root) if renumber.holds_two(self._root, place)]
+        if not self._renumber:
+            for place in split:
+                self._did(place.path, f"left as it is, two branches each made it: {renumber.REMEDY}")
+            return
+        for folder in dict.fromkeys(place.folder for place in split):
+            self._join(folder)
+
+    def _join(self, folder: str) -> None:
+        last = self._last
+        places = [place for place in versions.places(self._root) if place.folder == folder]
+        joined = renumber.joined(self._root, places, last, self._store.actor, self._store.clock.now())
+        asides = [self._copy_aside(one.place.path.replace("/", "_"), one.data) for one in joined.splits]
+        self._last = joined.plan.last_revision
+        flush_log(self._store, carry_out(self._store, self._lock, joined.plan, last))
+        for one, aside in zip(joined.splits, asides, strict=True):
+            self._did(one.place.path, f"copied to {aside}; {joined.done}")
+
     def _mend_versions(self) -> None:
+        self._join_versions()
         for place in versions.places(self._root):
             problem = _damage(self._root, place)
-            if not problem:
+            if not problem or renumber.holds_two(self._root, place):
                 continue
             data = _bytes_of(self._root, place)
             if data is None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from mgov.errors import MgovError, StoreDamaged, UsageError
 from mgov.formats import toml
+from mgov.formats.conflict import is_conflict
 from mgov.formats.malformed import Malformed
 from mgov.model.config import from_value, number_of
 from mgov.model.names import is_name, is_version_number
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from mgov.store.root import Root
 
 MAX_BYTES = 1024 * 1024
-CONFLICT_MARK = b"<<<<<<< "
 _HINT = "a version is never edited: bring the file back, or: mgov store repair"
 
 
@@ -66,10 +66,10 @@ def parse(key: str, data: bytes) -> Document:
     path = place_of(key).path
     if not data.strip(b"\0"):
         raise StoreDamaged(f"{path} is empty", hint=_HINT)
-    if b"\n" + CONFLICT_MARK in b"\n" + data:
+    if is_conflict(data):
         raise StoreDamaged(
             f"{path} holds two versions: two branches each made this number",
-            hint="keep one (git checkout --ours or --theirs FILE), then publish again what the other changed",
+            hint="mgov store repair --renumber keeps both; or keep one: git checkout --ours or --theirs FILE",
         )
     try:
         table = toml.parse(data, max_bytes=MAX_BYTES)

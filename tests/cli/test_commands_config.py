@@ -379,31 +379,84 @@ def test_a_service_that_leaves_leaves_its_configuration_and_that_is_said(run, ma
     assert run("config", "get", "orders", "db.port").out == "5432\n"
 
 
-def test_two_branches_that_made_one_number_are_told_apart_by_git_and_named_by_mgov(run, made, tmp_path, require):
+@pytest.fixture
+def branches(run, made, require):
+    """Commit what a function does on a branch `other`, then what another does on `main`, and merge: the fixture gives
+    git itself.
+    """
     git = require("git")
 
     def in_git(*argv):
         who = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main")
         return subprocess.run([git, *who, *argv], cwd=made, capture_output=True, text=True, check=False)
 
-    in_git("init")
-    in_git("add", "-A")
-    in_git("commit", "-m", "two versions")
-    in_git("checkout", "-b", "other")
-    run("config", "set", "orders", "b=other")
-    in_git("add", "-A")
-    in_git("commit", "-m", "theirs")
-    in_git("checkout", "main")
-    assert run("config", "get", "orders", "log.level").out == "debug\n"
-    assert run("config", "get", "orders", "b").code == 3
-    run("config", "set", "orders", "b=main")
-    in_git("add", "-A")
-    in_git("commit", "-m", "ours")
-    assert in_git("merge", "other").returncode == 1
+    def fork(theirs, ours):
+        in_git("init")
+        in_git("add", "-A")
+        in_git("commit", "-m", "two versions")
+        for branch, act in (("other", theirs), ("main", ours)):
+            in_git("checkout", *(["-b"] if branch == "other" else []), branch)
+            act()
+            in_git("add", "-A")
+            in_git("commit", "-m", branch)
+        assert in_git("merge", "other").returncode == 1
+        return in_git
+
+    return fork
+
+
+def test_two_branches_that_made_one_number_are_told_apart_by_git_and_named_by_mgov(run, branches):
+    made_b = [lambda name=name: run("config", "set", "orders", f"b={name}") for name in ("other", "main")]
+    in_git = branches(*made_b)
     assert run("config", "get", "orders", "b") == (
         8, "", "mgov: configs/orders/default/000003.toml holds two versions: two branches each made this number\n"
-        "hint: keep one (git checkout --ours or --theirs FILE), then publish again what the other changed\n",
+        "hint: mgov store repair --renumber keeps both; or keep one: git checkout --ours or --theirs FILE\n",
     )  # fmt: skip
     in_git("checkout", "--theirs", "configs")
     assert run("config", "get", "orders", "b") == (0, "other\n", "")
     assert run("config", "set", "orders", "b=main").err == "orders default: version 3 -> 4\n"
+
+
+def test_renumbering_keeps_what_both_branches_changed_and_repair_alone_touches_neither(run, branches, made):
+    def theirs():
+        run("config", "set", "orders", "x=theirs", "both=theirs", "-m", "why")
+        run("config", "set", "orders", "y=theirs")
+
+    branches(theirs, lambda: run("config", "set", "orders", "z=ours", "both=ours"))
+    file = Path(made) / "configs" / "orders" / "default" / "000003.toml"
+    torn = file.read_bytes()
+    path = "configs/orders/default/000003.toml"
+    left = f"{path}\tleft as it is, two branches each made it: mgov store repair --renumber\n"
+    assert run("store", "repair", "--yes").out == left
+    assert file.read_bytes() == torn
+    assert run("store", "check").out.endswith("\tmgov store repair --renumber\n")
+    done = run("store", "repair", "--renumber", "--yes")
+    # version 4 came from theirs, so theirs keeps its numbers, and ours is made anew behind it
+    assert done.out.startswith(f"{path}\tcopied to quarantine/")
+    assert done.out.endswith("; one side was kept, what the other changed is version 5; both changed both, the newest "
+                             "counts\n")
+    assert run("store", "check") == (0, "", "everything is whole\n")
+    values = json.loads(run("config", "get", "orders", "-o", "json").out)
+    assert {key: values[key] for key in ("x", "y", "z", "both")} == {
+        "x": "theirs", "y": "theirs", "z": "ours", "both": "ours"}
+    messages = run("config", "history", "orders", "--columns", "version,message", "--limit", "3").out
+    assert messages == "5\t(was 3 on another branch)\n4\t\n3\twhy\n"
+    assert run("store", "repair", "--renumber", "--yes").err == "nothing to repair\n"
+
+
+def test_where_nothing_follows_ours_keeps_its_number(run, branches):
+    branches(lambda: run("config", "set", "orders", "x=theirs"), lambda: run("config", "set", "orders", "z=ours"))
+    run("store", "repair", "--renumber", "--yes")
+    assert run("config", "diff", "orders", "2", "3").out == "added\tz\t\tours\n"
+    assert run("config", "diff", "orders", "3", "4").out == "added\tx\t\ttheirs\n"
+
+
+def test_a_side_that_is_not_whole_is_left_to_its_owner(run, branches, made):
+    branches(lambda: run("config", "set", "orders", "x=theirs"), lambda: run("config", "set", "orders", "z=ours"))
+    file = Path(made) / "configs" / "orders" / "default" / "000003.toml"
+    torn = file.read_bytes().replace(b"ours", b"hers")
+    file.write_bytes(torn)
+    result = run("store", "repair", "--renumber", "--yes")
+    assert (result.code, result.err.splitlines()[0]) == (
+        8, "mgov: configs/orders/default/000003.toml was changed after it was written: its checksum does not match")
+    assert file.read_bytes() == torn
