@@ -154,7 +154,8 @@ def report(
     is_probe = any(probe[0] == serial and probe[1] > now for probe in breaker.probes)
     if serial and not is_probe:
         return breaker
-    breaker = breaker._replace(probes=tuple(probe for probe in breaker.probes if probe[0] != serial))
+    if is_probe:
+        breaker = breaker._replace(probes=tuple(probe for probe in breaker.probes if probe[0] != serial))
     if outcome == CANCELLED:
         return breaker
     is_slow = outcome != IGNORED and policy.is_slow(latency_s)

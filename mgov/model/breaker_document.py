@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KEPT_TRANSITIONS = 50
 FRESH = Breaker()
+_FIELDS = frozenset(Breaker._fields)
 
 
 class Transition(NamedTuple):
@@ -150,7 +151,7 @@ def from_value(value: "Mapping[str, Any]") -> BreakerSet:
 
 def breaker_from(fields: "Mapping[str, Any]") -> Breaker:
     """One breaker of the document; a field of a later mgov is passed over."""
-    known = {field: value for field, value in fields.items() if field in Breaker._fields}
+    known = {field: value for field, value in fields.items() if field in _FIELDS}
     for field in ("buckets", "probes"):
         if field in known:
             known[field] = tuple(tuple(item) for item in known[field])
@@ -158,8 +159,8 @@ def breaker_from(fields: "Mapping[str, Any]") -> Breaker:
 
 
 def _fields(breaker: Breaker) -> "dict[str, Any]":
-    defaults = FRESH._asdict()
-    found: dict[str, Any] = {field: value for field, value in breaker._asdict().items() if value != defaults[field]}
+    pairs = zip(Breaker._fields, breaker, FRESH, strict=True)
+    found: dict[str, Any] = {field: value for field, value, default in pairs if value != default}
     for field in ("buckets", "probes"):
         if field in found:
             found[field] = [list(item) for item in found[field]]
