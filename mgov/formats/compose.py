@@ -72,6 +72,8 @@ class _Reader:
             return []
         if not isinstance(document, dict) or not isinstance(document.get("services", {}), dict | None):
             raise Malformed("a compose file has the key services, which is a mapping", line_of(document))
+        if "services" not in document and "apiVersion" in document:
+            raise Malformed("this is a Kubernetes manifest", line_of(document), hint="mgov import kubernetes FILE")
         if "include" in document:
             self._fleet.note(f"include is not followed: {HINT}", line_of(document, "include"))
         named = table_at(document, "services")

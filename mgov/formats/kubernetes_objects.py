@@ -69,6 +69,8 @@ def objects_of(documents: Iterable[Any], *, kind_above: str = "") -> Iterator[Ob
         if not isinstance(document, dict):
             raise Malformed("a Kubernetes object is a mapping", line_of(document))
         kind = text_at(document, "kind") or kind_above
+        if not kind and "services" in document:
+            raise Malformed("this is a compose file", line_of(document), hint="mgov import compose FILE")
         if not kind:
             raise Malformed("an object has no kind", line_of(document), hint="kubectl get deploy,svc -o yaml")
         if kind.endswith("List") and "items" in document:

@@ -192,3 +192,13 @@ def test_without_the_extra_yaml_is_refused_by_its_name_and_json_is_read(run, mon
     assert (result.code, result.out) == (2, "")
     assert result.err == "mgov: standard input is YAML, which needs an extra\nhint: pip install 'mgov[yaml]'\n"
     assert run("import", "compose", "-", input='{"services": {"web": {}}}').code == 0
+
+
+def test_a_file_of_the_other_kind_is_named_with_the_verb_for_it(run, tmp_path):
+    compose, manifest = tmp_path / "compose.yml", tmp_path / "deploy.yml"
+    compose.write_text("services:\n  orders:\n    image: orders:1\n")
+    manifest.write_text("apiVersion: v1\nkind: Service\nmetadata:\n  name: orders\n")
+    assert run("import", "kubernetes", str(compose)) == (
+        2, "", f"mgov: {compose}:1: this is a compose file\nhint: mgov import compose FILE\n")
+    assert run("import", "compose", str(manifest)) == (
+        2, "", f"mgov: {manifest}:1: this is a Kubernetes manifest\nhint: mgov import kubernetes FILE\n")
