@@ -154,7 +154,7 @@ def test_times_that_lie_ahead_are_said(mgov, fleet, clock):
     clock.jump(-7200)
     out = mgov("status", tty=True, env={**SCREEN, "COLUMNS": "120"}).out
     assert "looked    1h ahead of this clock, at 3 targets" in out
-    assert "users   0/1 up  since 1h ahead" in out
+    assert "users   0/1 up, stale  since 1h ahead" in out
 
 
 def test_a_watch_in_a_pipe_prints_what_changed(mgov, fleet, server, clock, monkeypatch):
