@@ -1,9 +1,11 @@
-"""What a configuration costs as its versions grow: reading one key and making one more version, beside bare Python.
+"""What a configuration costs as its versions grow: reading one key, making one more version, watching for the next.
 
-    python tests/bench/bench_config.py [--runs 21] [--versions 10000]
+    python tests/bench/bench_config.py [--runs 21] [--versions 10000] [--idle-s 10]
 
 `config get SERVICE KEY` runs in turn in an environment with one version, in one with many, and as `python -c pass`; the
-ratio of many to one should be 1. Then versions are made in one process, each a change of one key of 16.
+ratio of many to one should be 1. Then versions are made in one process, each a change of one key of 16. At last
+`config watch` follows the many: how long after a set its line is there, and what it costs of a core while nothing
+changes (where /proc says so), beside a bare Python that polls one file's time as often.
 """
 
 from __future__ import annotations
@@ -16,13 +18,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from random import random
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from mgov import Platform  # noqa: E402 - the tree beside this file, not an installed copy
+from mgov.governance.following import POLL_S  # noqa: E402
 from mgov.store import versions  # noqa: E402
 
+BARE_WATCH = "import os, time\nwhile True:\n    os.stat({path!r})\n    time.sleep(0.2)"
+START_S = 2.0                                   # until both watchers have begun
+CHANGES = 50
 WARM_UP_RUNS = 2
 SETS = 200
 
@@ -49,11 +56,50 @@ def median_ms(command: list[str], runs: int, environ: dict[str, str]) -> float:
     return statistics.median(costs[WARM_UP_RUNS:])
 
 
+def watch(path: str, environ: dict[str, str], idle_s: float) -> None:
+    """Print what `config watch` costs and how late it is."""
+    command = [sys.executable, "-m", "mgov", "config", "watch", "orders", "-e", "many", "-o", "jsonl"]
+    bare = [sys.executable, "-c", BARE_WATCH.format(path=path)]
+    late = []
+    with (
+        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as watcher,
+        subprocess.Popen(bare) as beside,
+        Platform.open(path) as platform,
+    ):
+        assert watcher.stdout is not None
+        time.sleep(START_S)
+        for number in range(CHANGES):
+            time.sleep(random() * POLL_S)       # at no fixed moment between two looks
+            platform.configs.set("orders", {"watched": number}, environment="many")
+            began = time.perf_counter()
+            watcher.stdout.readline()
+            late.append((time.perf_counter() - began) * 1000)
+        before = [cpu_s(process.pid) for process in (watcher, beside)]
+        time.sleep(idle_s)
+        after = [cpu_s(process.pid) for process in (watcher, beside)]
+        for process in (watcher, beside):
+            process.terminate()
+    print(f"watch sees a set after               {statistics.median(late):7.1f} ms, at most {max(late):.1f} ms")
+    if None not in before:
+        ours, bare_share = ((b - a) / idle_s * 100 for a, b in zip(before, after, strict=True))  # type: ignore[operator]
+        print(f"watch while nothing changes          {ours:7.2f} % of a core   bare Python {bare_share:.2f} %")
+
+
+def cpu_s(pid: int) -> float | None:
+    """The processor time that a process has used, None where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     """Run the benchmark as the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=21)
     parser.add_argument("--versions", type=int, default=10_000)
+    parser.add_argument("--idle-s", type=float, default=10.0)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mgov-bench-") as folder:
         path, _ = Platform.create(Path(folder, "store"))
@@ -72,6 +118,7 @@ def main() -> None:
                     platform.configs.set("orders", {f"key{number % 16}": number}, environment=environment)
                 each = (time.perf_counter() - began) * 1000 / SETS
                 print(f"set, environment {environment:6}                 {each:7.1f} ms each, {SETS} in one process")
+        watch(path, environ, chosen.idle_s)
 
 
 if __name__ == "__main__":
