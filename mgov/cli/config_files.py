@@ -97,8 +97,8 @@ def edit(
                 expect_version=head.version.number if head is not None else 0,
             )
         except MgovError as error:
-            again = f"mgov config import {service} -e {env} FILE"
-            error.hint = f"your text is kept in {draft.keep()}: mend it, then {again}"
+            path = draft.keep()
+            error.hint = f"your text is kept in {path}: mend it, then: mgov config import {service} {path} -e {env}"
             raise
     return published_view(done)
 

@@ -35,9 +35,16 @@ def read_settings(
     for word in words:
         key, sign, text = split_at_equals(word)
         if not sign:
-            raise UsageError(f"{word[:80]!r} is neither KEY=TEXT nor KEY:=JSON", hint=f"{word[:40]}=VALUE")
+            raise _no_setting(word)
         wanted[format_key(parse_key(key))] = _json(text, key) if sign == ":=" else bare_value(text)
     return wanted
+
+
+def _no_setting(word: str) -> UsageError:
+    """The error for a word without a sign. What may be a value in it, and so a secret, is not shown."""
+    key = word[: next((i for i, c in enumerate(word) if not (c.isalnum() or c in "._-")), len(word))][:80]
+    shown = repr(key) if key == word else f"what begins with {key!r}" if key else "a setting"
+    return UsageError(f"{shown} is neither KEY=TEXT nor KEY:=JSON", hint=f"{key or 'KEY'}=VALUE")
 
 
 def read_values(path: str, kind: str = "") -> Values:

@@ -42,7 +42,8 @@ class Draft:
         try:
             status = run([*shlex.split(chosen), self.path], environ=environ)
         except (OSError, ValueError) as error:
-            raise UsageError(f"the editor {chosen} cannot be run: {error}", hint="set EDITOR") from None
+            why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            raise UsageError(f"the editor {chosen} cannot be run: {why.lower()}", hint="set EDITOR") from None
         self.is_given_up = status != 0
         return not self.is_given_up and self._read() != self._text.encode()
 

@@ -36,8 +36,10 @@ def parse(data: bytes, *, max_bytes: int) -> dict[str, Any]:
         raise _placed(str(error), text) from None
     except RecursionError:
         raise Malformed("it is nested too deeply") from None
-    except ValueError as error:
-        raise Malformed(f"a number or time in it cannot be read: {error}") from None
+    except ValueError as error:                 # no such day, or a limit of Python's own
+        if "set_int_max_str_digits" in str(error):
+            raise Malformed("a number in it has too many digits") from None
+        raise Malformed(f"a time in it cannot be read: {error}") from None
 
 
 def _refuse_costly(text: str) -> None:

@@ -1,7 +1,8 @@
 """A configuration as environment variables, in the dialect of whoever reads them.
 
     shell        export NAME='value'        POSIX sh: `eval "$(...)"`
-    dotenv       NAME='value'               as python-dotenv, docker compose and others read .env files
+    dotenv       NAME='value'               as python-dotenv (interpolate=False: it expands ${X} in any quotes) reads
+                                            .env files, and docker compose and others
     docker-env   NAME=value                 `docker run --env-file`: no quotes, no line breaks
     github       NAME=value, NAME<<MARK     the files behind GITHUB_ENV and GITHUB_OUTPUT
 

@@ -111,7 +111,15 @@ class Configs(Looking):
         """Take keys, or whole tables, away; NotFound for one that the environment itself does not set."""
         paths = [parse_key(key) for key in keys]
         terms = Terms("unset", message, expect_version, dry_run=dry_run)
-        return self.publish(service, environment, lambda own: without_settings(own, paths), terms)
+
+        def change(own: Values) -> Values:
+            try:
+                return without_settings(own, paths)
+            except NotFound as error:
+                raise NotFound(f"{service} has {error.message} of its own in {environment}",
+                               hint=error.hint or f"mgov config get {service} -e {environment} --explain") from None
+
+        return self.publish(service, environment, change, terms)
 
     def replace(
         self,

@@ -51,6 +51,7 @@ def at_version(store: "Store", service: str, environment: str, number: int) -> C
     """The version `number`; raise NotFound, or StoreError."""
     document = store.read(version_key(service, environment, number)) if number > 0 else None
     if document is None:
+        current(store, service, environment)    # which says so where there is no version at all
         raise not_found(service, environment, number)
     return _over_base(store, service, environment, _version(document))
 
@@ -90,7 +91,8 @@ def value_at(configuration: Configuration, key: str) -> "Any":
         from mgov.model.setting import key_hint
 
         where = f"{configuration.service} has no key {key} in {configuration.environment}"
-        raise NotFound(where, hint=key_hint(values, path)) from None
+        every = f"mgov config get {configuration.service} -e {configuration.environment}"
+        raise NotFound(where, hint=key_hint(values, path) or every) from None
 
 
 def values_around(store: "Store", key: str) -> "tuple[Values | None, Values | None]":

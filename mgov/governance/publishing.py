@@ -111,10 +111,12 @@ def _check_expected(service: str, environment: str, head: Configuration | None, 
     if terms.expect_version == NO_VERSION:
         raise Conflict(f"{service} has a configuration in {environment} already, version {number}",
                        hint="leave out --create-only")
-    raise Conflict(
-        f"{service} is at version {number} in {environment}, not {terms.expect_version}: somebody changed it",
-        hint=f"mgov config diff {service} -e {environment} {terms.expect_version}" if number else "publish it again",
-    )
+    what = f"{service} is at version {number} in {environment}, not {terms.expect_version}"
+    if number < terms.expect_version:
+        raise Conflict(what, hint=f"mgov config history {service} -e {environment}" if number
+                       else "leave out --expect-rev")
+    raise Conflict(f"{what}: somebody changed it",
+                   hint=f"mgov config diff {service} -e {environment} {terms.expect_version}")
 
 
 def _below(store: Store, service: str, environment: str, terms: Terms) -> Version | None:

@@ -78,17 +78,19 @@ def is_secret(path: "Path", value: "Any") -> bool:
 
 
 def looks_secret(path: "Path") -> bool:
-    """Whether a key's last part names a secret, or a table of secrets lies above it."""
-    *above, last = path
-    words = _split(last)
-    if any(_split(part)[-1:] and _split(part)[-1] in _TABLES for part in above):
-        return not words or words[-1] not in _ABOUT
+    """Whether a key's last part names a secret, or a table above it does: `api_key.prod`, but not `api_key.ttl`."""
+    *above, last = map(_split, path)
+    if last and last[-1] in _ABOUT:
+        return False
+    return _names_secret(last) or last[-1:] == ["pass"] or any(map(_names_secret, above))
+
+
+def _names_secret(words: list[str]) -> bool:
     if not words or words[-1] in _ABOUT:
         return False
     return (
         not _WORDS.isdisjoint(words)
         or words[-1] in _TABLES
-        or words[-1] == "pass"
         or words[-1].endswith(_ENDINGS)
         or any(word == "key" and words[i] in _KEY_OF for i, word in enumerate(words[1:]))
     )

@@ -7,11 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mgov.errors import StoreDamaged, StoreError
+from mgov.model.config import FAMILY, NO_VERSION, number_of
 from mgov.model.names import is_name, is_version_number
 from mgov.model.record import NamedTuple
 from mgov.store import definitions, history, policies, renumber, versions
 from mgov.store.codec import unpack
-from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file
+from mgov.store.folder import TEMP_SUFFIX, close, names_in, open_folder, read_file
 from mgov.store.layout import (
     HISTORY,
     INSTANCES,
@@ -53,7 +54,7 @@ def check(store: FilesStore) -> list[Finding]:
     files = [*_in_folder(root, SERVICES, ".toml"), *_in_configurations(root), *_in_machine_files(root)]
     if problem := _problem(root, place_of(POLICY)):
         files.append(problem._replace(remedy="mend it: mgov keeps no copy of what people write"))
-    return sorted([*files, *_in_history(root), *_in_log(root), *_lost(root)])
+    return sorted([*files, *_in_history(root), *_in_log(root), *_lost(root), *_lost_versions(root)])
 
 
 def _listing(root: Root, folder: str) -> list[str]:
@@ -208,3 +209,23 @@ def _lost(root: Root) -> Iterator[Finding]:
         yield Finding(f"{SERVICES}/{name}.toml", "the file vanished without mgov", f"{REPAIR}, or: mgov accept {name}")
     for name in vanished(root, INSTANCES)[0]:
         yield Finding(f"{INSTANCES}/{name}.json", "the file vanished without mgov", REPAIR)
+
+
+def _lost_versions(root: Root) -> Iterator[Finding]:
+    """Where the newest versions that the log knows went away without mgov, so that an older one is read."""
+    known: dict[str, int] = {}
+    seen: set[str] = set()
+    try:
+        for change in Log(root).read_back(lambda _: None):
+            if change.key.startswith(f"{FAMILY}/") and change.key not in seen:
+                seen.add(change.key)
+                folder = place_of(change.key).folder
+                if change.action != "delete":
+                    known[folder] = max(known.get(folder, NO_VERSION), number_of(change.key))
+    except OSError:                             # `_in_log` says so
+        return
+    for folder, last in known.items():
+        there = [int(name) for name in names_in(root, folder, ".toml") if is_version_number(name)]
+        if there and there[-1] < last:
+            problem = f"the log knows a version {last}, and the newest that is there is {there[-1]}"
+            yield Finding(folder, problem, "bring the files back, or leave it so", is_note=True)

@@ -174,14 +174,15 @@ def test_a_key_that_is_not_set_cannot_be_unset_and_the_nearest_is_named():
 @pytest.mark.parametrize("key", ["password", "db.password", "DB_PASSWORD", "dbPassword", "db-passwd", "client.secret",
                                  "clientsecret", "api_key", "apiKey", "apikey", "auth.token", "accessToken",
                                  "secrets.db", "signing_key", "private-key", "credentials", "passwords.root",
-                                 "db.pass", "DB_PASS"])
+                                 "db.pass", "DB_PASS", "api_key.prod", "password.db", "token.github"])
 def test_keys_that_name_secrets_are_known(key):
     assert looks_secret(parse_key(key))
 
 
 @pytest.mark.parametrize("key", ["token_url", "password_min_length", "secret_name", "tokenizer", "key", "keyboard",
                                  "monkey", "author", "cache.key", "primary_key", "tokens.ttl", "secret.path", "compass",
-                                 "host", "pass_rate", "bypass"])
+                                 "host", "pass_rate", "bypass", "api_key.ttl", "password_policy.alphabet",
+                                 "pass.threshold"])
 def test_keys_about_secrets_are_no_secrets(key):
     assert not looks_secret(parse_key(key))
 
