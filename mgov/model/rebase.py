@@ -40,7 +40,8 @@ def rebased(before: Mapping[str, Any], after: Mapping[str, Any], onto: Mapping[s
 def _is_outweighed(change: Difference, values: Mapping[str, Any]) -> bool:
     """Whether a table that becomes or ceases to be empty has something in it here."""
     under = _at(values, change.path)
-    return {} in (change.before, change.after) and isinstance(under, dict) and bool(under)
+    says_nothing = change.after == {} or (change.before == {} and change.action == REMOVED)
+    return says_nothing and isinstance(under, dict) and bool(under)
 
 
 def _is_clash(

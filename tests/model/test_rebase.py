@@ -50,6 +50,7 @@ def test_keys_of_both_branches_stay_and_a_key_that_both_changed_is_named():
 
 def test_a_value_where_the_other_branch_made_a_table_takes_its_place_and_is_named():
     assert rebased({}, {"db": "x"}, {"db": {"host": 1}}) == ({"db": "x"}, [("db",)])
+    assert rebased({"db": {}}, {"db": "x"}, {"db": {"host": 1}}) == ({"db": "x"}, [("db",)])
     assert rebased({}, {"db": {"host": 1}}, {"db": "x"}) == ({"db": {"host": 1}}, [("db", "host")])
 
 
