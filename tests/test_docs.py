@@ -97,7 +97,7 @@ def normal(text):
     text = re.sub(r"(first byte|connect|total) [\d.]+ ms", r"\1 LATENCY", text)
     text = re.sub(r"(  no  \d+  |\bfree in |--wait )[\dhms.]+$", r"\1WAIT", text, flags=re.MULTILINE)
     text = re.sub(r"from \S+ in [\d.]+ ms", "from WHO in LATENCY", text)  # whichever instance was picked
-    text = re.sub(r"\S+  up \d+ % in 1h, [^\n]* ms$", "PAST", text, flags=re.MULTILINE)
+    text = re.sub(r"\S+  up \d+ % in 1h, [^\n]*$", "PAST", text, flags=re.MULTILINE)
     text = re.sub(r"(healthy|unhealthy)  [\d.]+  ", r"\1  LATENCY  ", text)
     return re.sub(r'("latency_ms": )[\d.]+', r"\1LATENCY", text)
 
