@@ -11,7 +11,7 @@ from mgov.model.graph import Edge, Graph
 from mgov.model.health import HEALTHY, STARTING
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
-from mgov.model.service import Service, parse_dependencies, parse_service
+from mgov.model.service import Service, parse_service
 from mgov.store.base import value_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Graphs:
         from mgov.model.waves import waves
 
         services = self._values()
-        graph = _graph_of(services)
+        graph = Graph.of_definitions(services)
         for name in names:
             if check_name(name) not in services:
                 raise NotFound(f"no service {name}", hint=suggest_service(self._store, name))
@@ -105,13 +105,13 @@ class Graphs:
         from mgov.model.impact import impacts_of
 
         services = self._values()
-        graph = _graph_of(services)
+        graph = Graph.of_definitions(services)
         self._check_known(graph, name)
         return [Affected(impact, services[impact.service].get("owner", "")) for impact in impacts_of(graph, name)]
 
     def path(self, start: str, end: str) -> list[Edge]:
         """The edges of a shortest way from `start` to `end`; [] where `start` does not need `end`."""
-        graph = _graph_of(self._values())
+        graph = Graph.of_definitions(self._values())
         self._check_known(graph, start)
         self._check_known(graph, end)
         way = graph.path(start, end)
@@ -149,7 +149,7 @@ class Graphs:
         return {name: parse_service(name, value) for name, value in self._values().items()}
 
     def _graph(self, is_synchronous: bool) -> Graph:
-        graph = _graph_of(self._values())
+        graph = Graph.of_definitions(self._values())
         return graph.synchronous() if is_synchronous else graph
 
     def _part(
@@ -185,16 +185,3 @@ class Graphs:
                 any(health.stale for health in own if health.status != STARTING),
             )
         return nodes
-
-
-def _graph_of(values: Mapping[str, Value]) -> Graph:
-    """The graph of definitions as the store holds them. It has checked them when it read them: of ten thousand, only
-    the dependencies are looked at again."""
-    edges = []
-    for name, value in values.items():
-        for entry in value.get("dependencies", ()):
-            if isinstance(entry, str) and ":" not in entry:
-                edges.append(Edge(name, entry))
-            else:
-                edges += [Edge(name, *dependency) for dependency in parse_dependencies([entry], of=name)]
-    return Graph(edges, values)

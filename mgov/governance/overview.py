@@ -15,7 +15,6 @@ from mgov.model.health import MAINTENANCE, NONE, STARTING, UNHEALTHY
 from mgov.model.overview import Trouble, Watcher, next_steps, totals, troubles_of, watcher_of
 from mgov.model.record import NamedTuple
 from mgov.model.rootcause import diagnose, suspect_prober
-from mgov.model.service import parse_service
 from mgov.model.standing import statistics_of
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class Overview:
         troubled = any(standing.is_troubled for standing in standings.values())
         if not failing:
             return (troubles_of(standings, diagnose(Graph(()), ())) if troubled else []), ""
-        graph = Graph.of_services(parse_service(_name(document), document.value) for document in documents)
+        graph = Graph.of_definitions({_name(document): document.value for document in documents})
         troubles = troubles_of(standings, diagnose(graph, failing))
         return troubles, prober_suspicion(self._store, members)
 

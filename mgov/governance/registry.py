@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mgov.clock import Clock
     from mgov.model.graph import Graph
     from mgov.model.registration import Registration
-    from mgov.store.base import Document, Store
+    from mgov.store.base import Document, Store, Value
 
 
 class Registered(NamedTuple):
@@ -202,14 +202,16 @@ class Registry:
         """The dependency graph that the services declare."""
         from mgov.model.graph import Graph
 
-        return Graph.of_services(service for service, _ in self._definitions())
+        return Graph.of_definitions(self._tables())
 
     def with_needs(self, patterns: Sequence[str]) -> list[str]:
         """`patterns`, and the registered services that those which match any of them need, directly or not."""
-        graph = self.graph()
-        registered = {service.name for service, _ in self._definitions()}
+        from mgov.model.graph import Graph
+
+        registered = self._tables()
+        graph = Graph.of_definitions(registered)
         named = {name for name in registered if any(matches(pattern, name) for pattern in patterns)}
-        needed = {need for name in named for need in graph.needs(name)} & registered
+        needed = {need for name in named for need in graph.needs(name) if need in registered}
         return sorted({*patterns, *needed})
 
     def dependents(self, name: str) -> list[str]:
@@ -234,7 +236,7 @@ class Registry:
 
     def statistics(self) -> dict[str, Any]:
         """{total_services, total_instances, healthy_instances, services: {NAME: {total, healthy, unhealthy}}}."""
-        services = {service.name: {"total": 0, "healthy": 0, "unhealthy": 0} for service, _ in self._definitions()}
+        services = {name: {"total": 0, "healthy": 0, "unhealthy": 0} for name in self._tables()}
         for member in all_members(self._store, now=self._clock.now()):
             counts = services.setdefault(member.instance.service, {"total": 0, "healthy": 0, "unhealthy": 0})
             counts["total"] += 1
@@ -248,6 +250,9 @@ class Registry:
         }
 
     # -- inside
+
+    def _tables(self) -> dict[str, Value]:
+        return {document.key.partition("/")[2]: document.value for document in self._store.scan("service/")}
 
     def _definitions(self) -> Iterable[tuple[Service, str]]:
         for document in self._store.scan("service/"):

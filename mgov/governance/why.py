@@ -20,7 +20,6 @@ from mgov.model.impact import impacts_of
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
 from mgov.model.rootcause import diagnose
-from mgov.model.service import parse_service
 from mgov.model.why import (
     WIDEST_S,
     Event,
@@ -83,14 +82,14 @@ class Explaining:
         """What the store holds of why `name` is as it is; NotFound for a service that nobody registered."""
         check_name(name)
         now = self._clock.now()
-        documents = {document.key.partition("/")[2]: document for document in self._store.scan("service/")}
-        graph = Graph.of_services(parse_service(key, document.value) for key, document in documents.items())
+        tables = {document.key.partition("/")[2]: document.value for document in self._store.scan("service/")}
+        graph = Graph.of_definitions(tables)
         needs = graph.needs(name)
         around = {name, *needs, *graph.dependents(name)}
         members, damaged = members_among(self._store, around, now=now)
         if name in damaged:
             self._store.read(f"maintenance/{name}")             # raises what is wrong with its file
-        if name not in documents and not members.get(name):
+        if name not in tables and not members.get(name):
             raise NotFound(f"no service {name}", hint=suggest_service(self._store, name))
         standings = standings_of(members)
         involved = {name, *needs}
@@ -116,7 +115,7 @@ class Explaining:
             tuple(Sufferer(impact, standings.get(impact.service)) for impact in impacts_of(graph, name)),
             tuple(breakers),
             tuple(n for n in needs if n not in told and n in standings and standings[n].is_failing),
-            tuple(n for n in needs if n not in documents and not members.get(n) and n not in damaged),
+            tuple(n for n in needs if n not in tables and not members.get(n) and n not in damaged),
             tuple(damaged),
             self._suspicion(members, involved, now) if any(root.standing.is_failing for root in roots) else "",
             tuple(next_steps(

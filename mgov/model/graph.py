@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import deque
 from itertools import groupby
 from operator import itemgetter, lt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mgov.model.record import NamedTuple
-from mgov.model.service import SYNCHRONOUS
+from mgov.model.service import SYNCHRONOUS, parse_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -67,6 +67,21 @@ class Graph:
             (Edge(service.name, d.name, d.type, d.is_optional) for service in known for d in service.dependencies),
             (service.name for service in known),
         )
+
+    @classmethod
+    def of_definitions(cls, tables: Mapping[str, Mapping[str, Any]]) -> Graph:
+        """The graph of definitions as a store holds them, by name.
+
+        The store has checked them: of ten thousand, only the dependencies are looked at again.
+        """
+        edges = []
+        for name, table in tables.items():
+            for entry in table.get("dependencies", ()):
+                if isinstance(entry, str) and ":" not in entry:
+                    edges.append(Edge(name, entry))
+                else:
+                    edges += [Edge(name, *dependency) for dependency in parse_dependencies([entry], of=name)]
+        return cls(edges, tables)
 
     def hard(self) -> Graph:
         """The same nodes with the hard edges only."""
