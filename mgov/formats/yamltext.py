@@ -23,6 +23,7 @@ _NAMED = {"": None, "~": None, "null": None, "Null": None, "NULL": None,
 _INT = r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
 _FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _TAG = "tag:yaml.org,2002:"
+_TOO_DEEP = "it is nested too deeply"
 
 
 def parse_all(data: bytes, *, max_bytes: int = MAX_YAML_BYTES) -> list[Any]:
@@ -99,7 +100,7 @@ class _Builder:
         if event.tag not in (None, "!", f"{_TAG}map", f"{_TAG}seq"):
             raise _unread(event)
         if len(self._open) >= MAX_DEPTH:
-            raise _at(event, "it is nested too deeply")
+            raise _at(event, _TOO_DEEP)
         self._add(event, 1)
         if event.anchor is not None:
             self._anchors[event.anchor] = None          # open: an alias to it from inside has no end
@@ -123,7 +124,7 @@ class _Builder:
             raise _at(event, f"*{event.anchor:.40} stands inside what it names" if inside
                       else f"no anchor &{event.anchor:.40} stands before this")
         if len(self._open) + found.height > MAX_DEPTH:
-            raise _at(event, "it is nested too deeply")
+            raise _at(event, _TOO_DEEP)
         self._add(event, found.value_count)
         self._put(found.value, event.start_mark.line + 1, found.height, event)
 
@@ -217,4 +218,6 @@ def _at(event: Any, message: str) -> Malformed:
 def _placed(error: Any) -> Malformed:
     mark = getattr(error, "problem_mark", None)
     what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it is not YAML")
+    if "nesting depth" in what:                         # libyaml's own bound, met as it reads ahead of its events
+        what = _TOO_DEEP
     return Malformed(what, mark.line + 1, mark.column + 1) if mark else Malformed(what)

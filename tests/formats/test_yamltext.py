@@ -72,7 +72,7 @@ def test_several_documents_come_in_their_order_and_share_no_anchors():
         ("a: !reset null", (1, 4), "the tag !reset is not read"),
         ("<<: 3", (1, 5), "<< takes a mapping, or a list of mappings"),
         ("a: " + "9" * 5000, (1, 4), "a number in it has too many digits"),
-        ("[" * 100_000, (1, 201), "it is nested too deeply"),
+        ("[" * 300, (1, 201), "it is nested too deeply"),
         ("a: b: c", (1, 5), "mapping values are not allowed in this context"),
         ("a: \x01", (0, 0), "control characters are not allowed"),
         ('"a', (1, 3), "found unexpected end of stream"),
@@ -82,6 +82,12 @@ def test_what_is_not_to_be_read_is_refused_with_its_place(text, place, message):
     with pytest.raises(Malformed) as error:
         parse_all(text.encode())
     assert (error.value.message, (error.value.line, error.value.column)) == (message, place)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "a:\n  " + "- " * 20_000])
+def test_what_is_nested_far_too_deeply_is_refused_by_whichever_bound_is_met_first(text):
+    with pytest.raises(Malformed, match="it is nested too deeply"):
+        parse_all(text.encode())
 
 
 def bomb(levels=12, width=10):
