@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mgov.cli.output import Output
-    from mgov.governance.breakers import Recorded, Shown
+    from mgov.governance.breaker_store import Shown
+    from mgov.governance.breakers import Recorded
     from mgov.model.breaker_document import BreakerSet, Transition
     from mgov.model.breaker_policy import BreakerPolicy
 

@@ -104,7 +104,8 @@ def _view(ctx: Context, members: Sequence[Member]) -> View:
 
 def _rendered(ctx: Context, output: str, members: Sequence[Member]) -> Callable[[], str]:
     def make() -> str:
-        from mgov.formats.endpoints import endpoint_of, render
+        from mgov.formats.endpoint import endpoint_of
+        from mgov.formats.endpoints import render
 
         rendering = render(output, [endpoint_of(member.instance) for member in members])
         for note in rendering.notes:

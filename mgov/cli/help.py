@@ -95,12 +95,6 @@ def command_help(ctx: Context, name: str) -> str:
 @command("mgov version")
 def version(ctx: Context) -> View:
     """Print the version of mgov."""
-    number = version_text()
-    return View((Column("version"),), [(number,)], data={"version": number}, has_header=False)
-
-
-def version_text() -> str:
-    """The number of this mgov."""
     from mgov import __version__
 
-    return __version__
+    return View((Column("version"),), [(__version__,)], data={"version": __version__}, has_header=False)

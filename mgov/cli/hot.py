@@ -42,7 +42,8 @@ def discover(argv: "list[str]", out: Output) -> "int | None":
     if platform is None:
         return None
     members = platform.discovery.find(line.words[0])
-    from mgov.formats.endpoints import endpoint_of, render
+    from mgov.formats.endpoint import endpoint_of
+    from mgov.formats.endpoints import render
 
     rendering = render(line.output or out.environ["MGOV_OUTPUT"], [endpoint_of(m.instance) for m in members])
     out.write(rendering.text)

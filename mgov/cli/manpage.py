@@ -8,7 +8,7 @@ from mgov.cli.tree import GLOBALS, PANELS
 from mgov.errors import EXIT_MEANINGS
 
 if TYPE_CHECKING:
-    from mgov.cli.completion import Option, Shape
+    from mgov.cli.shapes import Option, Shape
 
 _ROFF = str.maketrans({"\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", '"': "\\(dq"})
 _ABOUT = (

@@ -235,9 +235,9 @@ def _show_help(ctx: Context, _param: Any, value: Any) -> None:
 
 def _show_version(ctx: Context, _param: Any, value: Any) -> None:
     if value:
-        from mgov.cli.help import version_text
+        from mgov import __version__
 
-        ctx.obj.out.write(version_text() + "\n")
+        ctx.obj.out.write(__version__ + "\n")
         raise typer.Exit(0)
 
 

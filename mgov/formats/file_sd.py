@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mgov.formats.endpoints import Rendering
+from mgov.formats.endpoint import Rendering
 from mgov.model.names import authority
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mgov.formats.endpoints import Endpoint
+    from mgov.formats.endpoint import Endpoint
 
 
 def file_sd(located: Sequence[Endpoint]) -> Rendering:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from mgov.formats.endpoints import Rendering
+from mgov.formats.endpoint import Rendering
 from mgov.model.health import DEGRADED, HEALTHY, STATUSES, UNHEALTHY
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
-from mgov.formats.endpoints import Rendering
+from mgov.formats.endpoint import Rendering
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mgov.formats.endpoints import Endpoint
+    from mgov.formats.endpoint import Endpoint
 
 TTL_S = 30
 PRIORITY = 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
-from mgov.governance.breaker_store import kept, require
-from mgov.governance.breakers import Shown
+from mgov.governance.breaker_store import Shown, kept, require
 from mgov.governance.definition import change_definition
 from mgov.model.breaker import FORCES
 from mgov.model.breaker_document import FRESH
@@ -54,14 +53,12 @@ def states(store: Store, pattern: str, now: float) -> list[Shown]:
         name = document.key.partition("/")[2]
         if matches(pattern, name):
             found[name] = []
-    for name, instance, breaker in kept(store, now, pattern):
-        found.setdefault(name, []).append(Shown(name, instance, breaker))
+    for one in kept(store, now, pattern):
+        found.setdefault(one.service, []).append(one)
     for name, shown in found.items():
         if not shown or shown[0].instance:
             shown.insert(0, Shown(name, "", FRESH))
     return [one for name in sorted(found) for one in found[name]]
-
-
 
 
 def check_force(word: str) -> str:

@@ -4,6 +4,7 @@ from mgov.errors import BreakerOpen, NotFound
 from mgov.model.breaker import settle
 from mgov.model.breaker_document import BreakerSet, from_value, to_value
 from mgov.model.names import check_name, matches
+from mgov.model.record import NamedTuple
 from mgov.store.base import update
 
 TYPE_CHECKING = False
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     from mgov.clock import Clock
     from mgov.model.breaker import Answer, Breaker
     from mgov.store.base import Store
+
+
+class Shown(NamedTuple):
+    """One breaker, settled at the time of asking; `instance` is '' for the service's own."""
+
+    service: str
+    instance: str
+    breaker: "Breaker"
 
 
 def require(store: "Store", service: str) -> None:
@@ -66,15 +75,17 @@ def load(store: "Store", service: str, value: "Mapping[str, Any]") -> BreakerSet
         return BreakerSet()
 
 
-def kept(store: "Store", now: float, pattern: str = "*") -> "Iterator[tuple[str, str, Breaker]]":
-    """The breakers that the store keeps of the services that match, settled at `now`: (service, instance or '' for its
-    own, breaker), by service and instance. One that nobody used yet is not among them."""
+def kept(store: "Store", now: float, pattern: str = "*") -> "Iterator[Shown]":
+    """The breakers that the store keeps of the services that match, settled at `now`, by service and instance.
+
+    One that nobody used yet is not among them.
+    """
     for document in store.scan("breaker/"):
         name = document.key.partition("/")[2]
         if matches(pattern, name):
             known = load(store, name, document.value)
             for instance, breaker in sorted(known.breakers.items()):
-                yield name, instance, settle(breaker, now)
+                yield Shown(name, instance, settle(breaker, now))
 
 
 def refusal(service: str, instance: str, answer: "Answer") -> BreakerOpen:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mgov.clock import Clock
     from mgov.governance.breaker_local import LocalBreaker
+    from mgov.governance.breaker_store import Shown
     from mgov.governance.breaker_sync import LocalDocument
     from mgov.governance.outcomes import Outcome
     from mgov.model.breaker_policy import BreakerPolicy
@@ -34,14 +35,6 @@ class Recorded(NamedTuple):
     before: str
     after: str
     reason: str
-
-
-class Shown(NamedTuple):
-    """One breaker, settled at the time of asking; `instance` is '' for the service's own."""
-
-    service: str
-    instance: str
-    breaker: Breaker
 
 
 class Breakers:

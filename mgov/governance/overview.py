@@ -5,11 +5,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mgov.governance.breaker_store import load
-from mgov.governance.breakers import Shown
+from mgov.governance.breaker_store import Shown, kept
 from mgov.governance.fleet import Look, looks_in
 from mgov.governance.standings import fleet_members, results_of, standings_of
-from mgov.model.breaker import CLOSED, FORCE_CLOSED, FORCE_OPEN, OFF, settle
+from mgov.model.breaker import CLOSED, FORCE_CLOSED, FORCE_OPEN, OFF
 from mgov.model.graph import Graph
 from mgov.model.health import MAINTENANCE, NONE, STARTING, UNHEALTHY
 from mgov.model.overview import Trouble, Watcher, next_steps, totals, troubles_of, watcher_of
@@ -88,7 +87,7 @@ class Overview:
         troubles, suspicion = self._troubles(documents, members, standings)
         looks = looks_in(self._store.read("sweep"))
         watcher = watcher_of(((look.pattern, look.every_s, look.watched_at) for look in looks), now)
-        breakers = tuple(used_breakers(self._store, now))
+        breakers = tuple(kept(self._store, now))
         refusing = tuple(self._limits.refusing())
         configs, change_count, has_more = self._changes(now - RECENT_S)
         counts = totals(standings.values())
@@ -143,16 +142,6 @@ def prober_suspicion(store: FilesStore, members: Members) -> str:
     if any(m.health.status not in (UNHEALTHY, MAINTENANCE) for m in looked):
         return ""
     return suspect_prober(results_of(store, looked))
-
-
-def used_breakers(store: FilesStore, now: float) -> list[Shown]:
-    """Every breaker that was ever used, settled at `now`, by service and instance."""
-    found = []
-    for document in store.scan("breaker/"):
-        name = _name(document)
-        known = load(store, name, document.value)
-        found += [Shown(name, instance, settle(b, now)) for instance, b in sorted(known.breakers.items())]
-    return found
 
 
 def stops_calls(shown: Shown) -> bool:

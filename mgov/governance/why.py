@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
-from mgov.governance.breakers import Shown
+from mgov.governance.breaker_store import Shown
 from mgov.governance.changes import Changes
 from mgov.governance.events import breaker_events, change_events, health_events
 from mgov.governance.fleet import suggest_service

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mgov.cli import completion, shells
-from mgov.cli.completion import ANY, FILES, SERVICES, Option, Shape
+from mgov.cli import completion, shapes, shells
+from mgov.cli.shapes import ANY, FILES, SERVICES, Option, Shape
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STORE = Option(("-S", "--store"), "STORE", "The store's place", FILES, True)
@@ -38,7 +38,7 @@ def test_the_command_prints_the_same_script(run):
     ("bash|zsh", "bash,zsh"), ("TEXT", ANY), ("", ANY),
 ])
 def test_a_placeholder_tells_what_completes(metavar, kind):
-    assert completion._kind(metavar) == kind
+    assert shapes._kind(metavar) == kind
 
 
 def test_generating_twice_gives_the_same_text():

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgov.formats.endpoints import OUTPUTS, Endpoint, quote_sh, render, variable_prefix
+from mgov.formats.endpoint import Endpoint
+from mgov.formats.endpoints import OUTPUTS, quote_sh, render, variable_prefix
 from mgov.formats.file_sd import label_name
 from mgov.formats.zone import service_label
 from mgov.model.names import authority
