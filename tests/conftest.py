@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,14 @@ def _pin(environ: Any) -> None:
         environ[f"XDG_{name}_HOME"] = os.path.join(_HOME, name.lower())
 
 
+def _expect_signals() -> None:
+    """A run in the background inherits signals that are ignored, and its children ignore what the tests send them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 _pin(os.environ)
+_expect_signals()
 sys.path.insert(0, os.path.dirname(__file__))              # tests/fakes.py is for every folder
 
 import pytest  # noqa: E402 - the environment comes first
