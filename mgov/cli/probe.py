@@ -12,7 +12,8 @@ from mgov.cli.rows import style, time_of
 from mgov.cli.text import GREEN, RED, YELLOW, fit
 from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
 from mgov.errors import NO, OK, NotFound
-from mgov.model.health import NONE, STATUSES, UNHEALTHY, Check, Observation, parse_check_url
+from mgov.model.check import parse_check_url
+from mgov.model.health import NONE, STATUSES, UNHEALTHY, Check, Observation
 from mgov.model.record import NamedTuple
 from mgov.model.units import parse_timeout
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mgov.cli.session import Session
     from mgov.model.measurement import Measurement
     from mgov.model.verdict import Verdict
-    from mgov.net.probe import Trust
+    from mgov.net.target import Trust
 
 _MET, _UNMET, _SOFT = "met", "not met", "not met (soft)"
 _STYLES = {_MET: GREEN, _UNMET: RED, _SOFT: YELLOW}
@@ -133,8 +134,8 @@ def _held_to(named: Sequence[Named], expect: Sequence[str], timeout_s: float | N
 def _probe_all(session: Session, named: Sequence[Named]) -> list[Probed]:
     from mgov.model.expectation import expectations_of
     from mgov.model.verdict import judge
-    from mgov.net.probe import target_of
     from mgov.net.sweep import sweep_now
+    from mgov.net.target import target_of
 
     expected = [expectations_of(one.check.kind, one.check.expect) for one in named]     # a bad one is refused here
     measured = sweep_now([target_of(one.check, trust=one.trust)._replace(want_cert=True) for one in named])
@@ -146,7 +147,7 @@ def _probe_all(session: Session, named: Sequence[Named]) -> list[Probed]:
 
 
 def _judged(check: Check, seen: Measurement, now: float) -> Observation:
-    from mgov.model.measurement import observe
+    from mgov.model.judgement import observe
 
     if seen.is_local:
         return Observation(UNHEALTHY, f"could not be probed from here: {seen.detail}", None, now)

@@ -9,7 +9,7 @@ import typer
 from mgov.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from mgov.net.probe import Trust
+    from mgov.net.target import Trust
 
 Insecure = Annotated[bool, typer.Option("--insecure", help="Accept any certificate")]
 CaCert = Annotated[str, typer.Option(metavar="FILE", help="Trust the authorities in this PEM file only")]
@@ -26,7 +26,7 @@ def trust_of(cacert: str, cert: str, key: str, *, insecure: bool) -> Trust | Non
     if not (insecure or cacert or cert):
         return None
     from mgov.net.failure import ProbeFailed
-    from mgov.net.probe import Trust
+    from mgov.net.target import Trust
     from mgov.net.tls import context_for
 
     trust = Trust(insecure, cacert, cert, key)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mgov.governance.calls import Pairs, Plan
     from mgov.model.call import Call, Terms
     from mgov.model.retry import Attempt
-    from mgov.net.probe import Trust
+    from mgov.net.target import Trust
 
 
 class AsyncCalls:

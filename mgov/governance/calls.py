@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from mgov.governance.fleet import Member
     from mgov.model.call import Headers, Terms
     from mgov.model.retry import Attempt
-    from mgov.net.probe import Trust
+    from mgov.net.target import Trust
 
     class Limits(Protocol):
         """How often may be asked; see `mgov.governance.limits`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.model.health import MISSING, UNHEALTHY, Check, Health, HealthRecord, Observation, fold, judge
-from mgov.model.measurement import LOCAL_ERROR, UNTRUSTED, Measurement, observe
+from mgov.model.judgement import observe
+from mgov.model.measurement import LOCAL_ERROR, UNTRUSTED, Measurement
 from mgov.model.record import NamedTuple
 from mgov.model.result import Result, name_of
 

@@ -8,12 +8,12 @@ from mgov.governance.observed import Thresholds
 from mgov.governance.policies import in_force
 from mgov.governance.rounds import Job
 from mgov.model.record import NamedTuple
-from mgov.net.probe import target_of
+from mgov.net.target import target_of
 
 if TYPE_CHECKING:
     from mgov.model.health import Check
     from mgov.model.healthpolicy import HealthPolicy
-    from mgov.net.probe import Trust
+    from mgov.net.target import Trust
 
 ONE_SHOT = Thresholds(rise=1, fall=1)
 WATCHING = Thresholds(rise=1, fall=3)           # one lost packet is no outage to who looks every few seconds

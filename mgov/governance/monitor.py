@@ -20,7 +20,8 @@ from mgov.model.health import (
     UNHEALTHY,
     HealthRecord,
 )
-from mgov.model.measurement import Measurement, observe
+from mgov.model.judgement import observe
+from mgov.model.measurement import Measurement
 from mgov.model.names import check_name, is_glob
 from mgov.model.record import NamedTuple
 from mgov.net.sweep import sweep, sweep_now

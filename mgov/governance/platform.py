@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mgov.governance.why import Why
     from mgov.model.healthpolicy import HealthPolicy
     from mgov.model.instance import Instance
-    from mgov.net.probe import Trust
+    from mgov.net.target import Trust
     from mgov.store.repair import Action, Finding
 
 

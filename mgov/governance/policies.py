@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from mgov.model.health import Check
     from mgov.model.healthpolicy import HealthPolicy
-    from mgov.net.probe import Trust
+    from mgov.net.target import Trust
     from mgov.store.base import Store
 
 FEW = 8                                         # definitions that are read one by one rather than all at once
@@ -42,6 +42,6 @@ def trust_under(policy: HealthPolicy | None) -> Trust | None:
     """The TLS options of a policy, None where it has none."""
     if policy is None or not policy.has_tls:
         return None
-    from mgov.net.probe import Trust
+    from mgov.net.target import Trust
 
     return Trust(policy.insecure, policy.ca_file, policy.cert_file, policy.key_file)

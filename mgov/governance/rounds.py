@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.model.health import UNHEALTHY
-from mgov.model.measurement import Measurement, observe
+from mgov.model.judgement import observe
+from mgov.model.measurement import Measurement
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     from mgov.clock import Clock
     from mgov.model.health import Check
-    from mgov.net.probe import Target
     from mgov.net.sweep import OnResult
+    from mgov.net.target import Target
 
 FIRST_PAUSE_S = 0.2                             # before the first retry; twice as long before each further one
 LONGEST_PAUSE_S = 2.0

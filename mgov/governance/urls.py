@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from mgov.governance.checked import Checked, url_result
 from mgov.governance.manner import USUAL, Manner
 from mgov.governance.rounds import Rounds
-from mgov.model.health import Check, HealthRecord, Observation, expecting, fold, parse_check_url
+from mgov.model.check import expecting, parse_check_url
+from mgov.model.health import Check, HealthRecord, Observation, fold
 from mgov.net.sweep import sweep_now
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from mgov.errors import UsageError
 from mgov.model.names import matches, suggest
 from mgov.model.record import NamedTuple
-from mgov.model.service import refuse_unknown, text_at
+from mgov.model.tables import refuse_unknown, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

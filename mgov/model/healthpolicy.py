@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mgov.errors import UsageError
 from mgov.model.health import GRPCS, HTTPS, NONE, TLS, Check
 from mgov.model.record import NamedTuple
-from mgov.model.service import check_text, refuse_unknown, text_at
+from mgov.model.tables import check_text, refuse_unknown, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

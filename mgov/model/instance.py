@@ -4,7 +4,7 @@ The stored value is a flat mapping; fields at their default are left out, unknow
 """
 
 from mgov.errors import UsageError
-from mgov.model.health import DEFAULT_INTERVAL_S, DEFAULT_TIMEOUT_S, NONE, TCP, Check, parse_check
+from mgov.model.health import DEFAULT_INTERVAL_S, DEFAULT_TIMEOUT_S, NONE, TCP, Check
 from mgov.model.names import MAX_NAME_CHARS, authority, check_name, slug, split_url
 from mgov.model.record import NamedTuple
 
@@ -102,6 +102,8 @@ def default_check(protocol: str, host: str, port: int, ttl_s: "float | None") ->
     """The check of an instance that names none: tcp for an address, none behind a TTL."""
     if not host or ttl_s is not None:
         return NO_CHECK
+    from mgov.model.check import parse_check
+
     return parse_check(TCP, protocol=protocol, host=host, port=port)
 
 

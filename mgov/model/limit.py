@@ -146,7 +146,7 @@ def parse_rate(text: str, burst: "int | None" = None) -> LimitPolicy:
 
 def parse_policy(table: "Any") -> LimitPolicy:
     """The policy of a definition's `limit` table, {rate, burst}; raise UsageError naming the key at fault."""
-    from mgov.model.service import refuse_unknown
+    from mgov.model.tables import refuse_unknown
 
     if not isinstance(table, dict):
         raise UsageError(f"limit must be a table, not {table!r:.40}", hint='write it like limit = { rate = "100/1m" }')

@@ -11,17 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
-from mgov.model.health import (
-    COMMAND,
-    DEFAULT_INTERVAL_S,
-    DEFAULT_TIMEOUT_S,
-    HTTPS,
-    NONE,
-    TCP,
-    Check,
-    parse_check,
-    parse_check_table,
-)
+from mgov.model.check import parse_check, parse_check_table
+from mgov.model.health import COMMAND, DEFAULT_INTERVAL_S, DEFAULT_TIMEOUT_S, HTTPS, NONE, TCP, Check
 from mgov.model.instance import (
     DEFAULT_WEIGHT,
     Instance,
@@ -32,7 +23,8 @@ from mgov.model.instance import (
 )
 from mgov.model.names import authority, check_host, check_name, check_port
 from mgov.model.record import NamedTuple
-from mgov.model.service import Service, metadata_at, parse_service, refuse_unknown, text_at, texts_at, to_table
+from mgov.model.service import Service, parse_service, to_table
+from mgov.model.tables import metadata_at, refuse_unknown, text_at, texts_at
 from mgov.model.units import format_duration, parse_duration
 
 if TYPE_CHECKING:

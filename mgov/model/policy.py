@@ -16,7 +16,7 @@ from mgov.errors import UsageError
 from mgov.model.auditpolicy import AuditPolicy, parse_audit_policy
 from mgov.model.layers import Forbidden, parse_forbidden
 from mgov.model.record import NamedTuple
-from mgov.model.service import refuse_unknown
+from mgov.model.tables import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
-from mgov.model.health import COMMAND, NONE, Check, expecting, parse_check, parse_check_url
+from mgov.model.check import expecting, parse_check, parse_check_url
+from mgov.model.health import COMMAND, NONE, Check
 from mgov.model.instance import (
     Instance,
     check_instance,
@@ -19,16 +20,8 @@ from mgov.model.instance import (
 )
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
-from mgov.model.service import (
-    Dependency,
-    Service,
-    check_text,
-    metadata_at,
-    parse_service,
-    text_at,
-    texts_at,
-    to_table,
-)
+from mgov.model.service import Dependency, Service, parse_service, to_table
+from mgov.model.tables import check_text, metadata_at, text_at, texts_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mgov.net.link import Link
-    from mgov.net.probe import Place, Seen, Target
     from mgov.net.reactor import Task
+    from mgov.net.target import Place, Seen, Target
 
 MAX_OUTPUT_BYTES = 1024 * 1024
 _KEPT_NAMES = ("HOME", "USER", "TZ", "TMPDIR")

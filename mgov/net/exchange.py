@@ -15,7 +15,7 @@ from mgov.model.retry import IDEMPOTENT
 from mgov.model.units import format_duration
 from mgov.net.failure import ProbeFailed, translate
 from mgov.net.http1 import MAX_HEAD_BYTES, Answer
-from mgov.net.probe import Trust
+from mgov.net.target import Trust
 
 if TYPE_CHECKING:
     Headers = tuple[tuple[bytes, bytes], ...]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mgov.net.link import Link
-    from mgov.net.probe import Place, Seen, Target
+    from mgov.net.target import Place, Seen, Target
 
     Headers = Sequence[tuple[bytes, bytes]]
 
@@ -45,7 +45,7 @@ async def probe_grpc(target: Target, place: Place, link: Link, seen: Seen) -> No
     """Ask for the health of the service in the URL's path, or of the server as a whole."""
     await link.connect(place.host, place.port)
     if place.scheme == GRPCS:
-        from mgov.net.probe import start_tls
+        from mgov.net.handshake import start_tls
 
         await start_tls(target, place, link, seen, want_cert=target.want_cert, alpn=("h2",))
     status = await _check(place, link)

@@ -14,9 +14,9 @@ from mgov.net.resolve import literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mgov.net.probe import Trust
     from mgov.net.reactor import Task
     from mgov.net.resolve import Address, Resolver
+    from mgov.net.target import Trust
     from mgov.net.tls import Contexts, TlsStream
 
 READ_BYTES = 16 * 1024

@@ -15,9 +15,10 @@ from mgov.model.measurement import LOCAL_ERROR, Measurement
 from mgov.net.failure import translate
 from mgov.net.limits import DEFAULT_CONCURRENCY, MAX_QUIET, allowed_files
 from mgov.net.link import Link
-from mgov.net.probe import Target, measure, unforeseen
+from mgov.net.probe import measure, unforeseen
 from mgov.net.reactor import Reactor, Task
 from mgov.net.resolve import Resolver, system_resolve
+from mgov.net.target import Target
 
 if TYPE_CHECKING:
     import asyncio

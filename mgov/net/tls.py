@@ -13,8 +13,8 @@ from mgov.net.failure import CertificateRefused, ProbeFailed, is_shortage, trans
 if TYPE_CHECKING:
     import socket
 
-    from mgov.net.probe import Trust
     from mgov.net.reactor import Task
+    from mgov.net.target import Trust
 
     Contexts = dict[Trust, ssl.SSLContext]
 

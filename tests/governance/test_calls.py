@@ -18,7 +18,7 @@ from mgov.governance.telling import tell
 from mgov.model.call import Call, Terms
 from mgov.model.registration import Registration
 from mgov.model.retry import Attempt
-from mgov.net.probe import Trust
+from mgov.net.target import Trust
 
 NO_RETRY = Terms(retry_count=0)
 STALE = Terms(stale_if_error_s=60.0, retry_count=0)

@@ -174,7 +174,7 @@ def test_a_file_that_is_not_trusted_is_named(platform, certificate):
 
 
 def test_options_of_the_sweep_stand_before_the_services(platform, tls, certificate):
-    from mgov.net.probe import Trust
+    from mgov.net.target import Trust
 
     platform.registry.register("orders", f"https://127.0.0.1:{tls.port}", fields=Registration(health="/"))
     (result,) = platform.monitor.sweep(["orders"], Manner(trust=Trust(ca_file=certificate[0])))

@@ -2,7 +2,8 @@
 
 from hypothesis import strategies as st
 
-from mgov.model.health import Check, parse_check
+from mgov.model.check import parse_check
+from mgov.model.health import Check
 from mgov.model.instance import Instance, check_instance, default_check
 from mgov.model.limit import LimitPolicy
 from mgov.model.service import Dependency, Service

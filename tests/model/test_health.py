@@ -5,18 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mgov.errors import UsageError
-from mgov.model.health import (
-    Check,
-    HealthRecord,
-    Heartbeat,
-    Observation,
-    fold,
-    jittered,
-    judge,
-    parse_check,
-    parse_check_table,
-    parse_check_url,
-)  # fmt: skip
+from mgov.model.check import parse_check, parse_check_table, parse_check_url
+from mgov.model.health import Check, HealthRecord, Heartbeat, Observation, fold, jittered, judge  # fmt: skip
 
 HTTP = Check("http", "http://h:80/", interval_s=10.0)
 observations = st.builds(

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from mgov.model.health import Check
-from mgov.model.measurement import Measurement, observe
+from mgov.model.judgement import observe
+from mgov.model.measurement import Measurement
 
 HTTP = Check("http", "http://127.0.0.1:80/")
 TCP = Check("tcp", "tcp://127.0.0.1:80")

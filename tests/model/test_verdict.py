@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mgov.model.expectation import expectations_of, parse_expectation
 from mgov.model.health import Check
-from mgov.model.measurement import ERRORS, LOCAL_ERROR, Measurement, observe
+from mgov.model.judgement import observe
+from mgov.model.measurement import ERRORS, LOCAL_ERROR, Measurement
 from mgov.model.verdict import judge
 
 NOW = 1_000_000.0

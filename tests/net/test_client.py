@@ -14,7 +14,7 @@ from hostile import BOMB, HostileServer, says
 from mgov.net.async_client import AsyncClient
 from mgov.net.client import Client
 from mgov.net.exchange import Request, Unanswered
-from mgov.net.probe import Trust
+from mgov.net.target import Trust
 
 CAP = 100_000
 
