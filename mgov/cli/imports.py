@@ -42,7 +42,7 @@ def compose(ctx: Context, file: File, address: Address = PUBLISHED) -> View:
 
 @command(
     "mgov import kubernetes manifests.yaml | mgov apply -f -",
-    "kubectl get deploy,sts,svc -o json | mgov import kubernetes -",
+    "kubectl get deploy,sts,ds,svc,cm -o json | mgov import kubernetes -",
     formats=FORMATS,
 )
 def kubernetes(

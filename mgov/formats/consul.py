@@ -112,8 +112,7 @@ def _plain(entry: Any, node: str = "", datacenter: str = "") -> _Registered:
 def _add(fleet: Fleet, draft: Draft, one: _Registered, address: str) -> None:
     meta = {key: text_of(value, f"Meta.{key:.80}") for key, value in table_at(one.table, "Meta").items()}
     adopt_labels(draft, meta)
-    port = int_at(one.table, "Port") or 0
-    host = _host(one, address)
+    host, port = _place(one, address)
     if not port or not host:
         if port:
             fleet.note(f"{draft.name}: {one.id or port} has no address of its own; /v1/catalog/service has the node's")
@@ -134,12 +133,17 @@ def _add(fleet: Fleet, draft: Draft, one: _Registered, address: str) -> None:
     draft.add_instance(one.id or f"{host}-{port}", f"{protocol}://{authority(host, port)}", health, **fields)
 
 
-def _host(one: _Registered, address: str) -> str:
+def _place(one: _Registered, address: str) -> tuple[str, int]:
+    """Its host and port, '' and 0 where they are not known; behind a translated address stands a port of its own."""
+    port = int_at(one.table, "Port") or 0
     tagged = table_at(one.table, "TaggedAddresses")
+    kinds = ("lan", "lan_ipv4") if address == INTERNAL else ("wan", "wan_ipv4")
+    translated = next((table_at(tagged, kind) for kind in kinds if kind in tagged), {})
+    there = text_at(translated, "Address"), int_at(translated, "Port") or port
     if address != INTERNAL:
-        return next((text_at(table_at(tagged, key), "Address") for key in ("wan", "wan_ipv4") if key in tagged), "")
-    lan = next((text_at(table_at(tagged, key), "Address") for key in ("lan", "lan_ipv4") if key in tagged), "")
-    return text_at(one.table, "Address") or lan or one.node
+        return there
+    own = text_at(one.table, "Address")
+    return there if there[0] and not own else (own or one.node, port)
 
 
 def _health(fleet: Fleet, draft: Draft, one: _Registered, host: str) -> Any:

@@ -15,12 +15,14 @@ from mgov.formats.kubernetes_objects import (
     DEFAULT_NAMESPACE,
     INGRESS,
     SERVICE,
+    STATEFUL_SET,
     WORKLOADS,
     Object,
     ServicePort,
     Workload,
     is_kept,
     labels_of,
+    maps_read,
     objects_of,
     selector_of,
     service_ports,
@@ -61,6 +63,7 @@ class _Reader:
         self._namespace = namespace
         self._fleet = Fleet()
         self._by_host: dict[tuple[str, str], Draft] = {}
+        self._stateful: set[tuple[str, str]] = set()    # (service, StatefulSet) whose pods have names of their own
         self._sought: list[Draft] = []                  # those that should be somewhere
 
     def read(self, documents: Iterable[Any]) -> Found:
@@ -132,7 +135,13 @@ class _Reader:
                 draft.put("version", version_of(text_at(container, "image")))
             if workload.replicas is not None and workload.replicas != 1:
                 draft.describe("replicas", str(workload.replicas))
-            draft.settings += list(settings_of(workload, maps.get(workload.object.namespace, {})))
+            if workload.object.kind == STATEFUL_SET:
+                self._stateful.add((draft.name, workload.object.name.lower()))
+            at_hand = maps.get(workload.object.namespace, {})
+            draft.settings += list(settings_of(workload, at_hand))
+            for name, line in dict(maps_read(workload)).items():
+                if name not in at_hand:
+                    self._fleet.note(f"{draft.name}: it reads the ConfigMap {name:.80}, which is not here", line)
 
     def _instances(self, draft: Draft, group: _Group) -> None:
         if group.workloads and all(workload.replicas == 0 for workload in group.workloads):
@@ -191,12 +200,23 @@ class _Reader:
                                      line_of(rule))
 
     def _owner_of(self, namespace: str, host: str) -> Draft | None:
-        """Whose a host name is, seen from a pod in `namespace`: NAME, NAME.NS, NAME.NS.svc, NAME.NS.svc.DOMAIN."""
-        name, _, rest = host.lower().partition(".")
-        space, _, domain = rest.partition(".")
-        if domain and domain != "svc" and not domain.startswith("svc."):
+        """Whose a host name is, seen from a pod in `namespace`: NAME, NAME.NS, NAME.NS.svc, NAME.NS.svc.DOMAIN.
+
+        A pod of a StatefulSet has its own name before these: SET-0.NAME, SET-0.NAME.NS ...
+        """
+        parts = host.lower().split(".")
+        found = self._behind(namespace, parts)
+        if found is not None or len(parts) == 1:
+            return found
+        owner = self._behind(namespace, parts[1:])
+        stateful, _, number = parts[0].rpartition("-")
+        return owner if owner and number.isdigit() and (owner.name, stateful) in self._stateful else None
+
+    def _behind(self, namespace: str, parts: list[str]) -> Draft | None:
+        name, *rest = parts
+        if len(rest) > 1 and rest[1] != "svc":
             return None
-        return self._by_host.get((space or namespace, name))
+        return self._by_host.get((rest[0] if rest else namespace, name))
 
 
 def _refuse_doubled(things: list[Object]) -> None:

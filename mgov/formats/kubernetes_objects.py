@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     Setting = tuple[str, str, int]
 
 POD, SERVICE, INGRESS, CONFIG_MAP, CRON_JOB = "Pod", "Service", "Ingress", "ConfigMap", "CronJob"
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Rollout", CRON_JOB, POD)
+STATEFUL_SET = "StatefulSet"
+WORKLOADS = ("Deployment", STATEFUL_SET, "DaemonSet", "ReplicaSet", "ReplicationController", "Rollout", CRON_JOB, POD)
 DEFAULT_NAMESPACE = "default"
 
 
@@ -161,6 +162,17 @@ def _own(container: Any, maps: Mapping[str, Object]) -> Iterator[Setting]:
             yield name, text_at(table_at(thing.table, "data"), text_at(wanted, "key")), line
         else:
             yield name, text_at(entry, "value", f"the variable {name:.80}"), line
+
+
+def maps_read(workload: Workload) -> Iterator[tuple[str, int]]:
+    """(name, line) of each ConfigMap that its containers need for their environment."""
+    for container in [*workload.containers, *tables_at(workload.spec, "initContainers")]:
+        sources = [(one, "configMapRef") for one in tables_at(container, "envFrom")]
+        sources += [(table_at(one, "valueFrom"), "configMapKeyRef") for one in tables_at(container, "env")]
+        for source, key in sources:
+            wanted = table_at(source, key)
+            if wanted and wanted.get("optional") is not True:
+                yield text_at(wanted, "name"), line_of(wanted)
 
 
 def _expanded(value: str, known: Mapping[str, str]) -> str:

@@ -51,15 +51,17 @@ def test_what_is_inferred_or_left_out_is_said():
     ]
 
 
-def test_published_addresses_are_those_of_the_wan():
-    assert urls(read(AGENT, address=PUBLISHED)) == {"web/web-1": "http://203.0.113.1:8080"}
+def test_published_addresses_and_ports_are_those_of_the_wan():
+    assert urls(read(AGENT, address=PUBLISHED)) == {"web/web-1": "http://203.0.113.1:80"}
+    entry = {"ID": "a", "Service": "a", "Port": 8080, "TaggedAddresses": {"wan": {"Address": "203.0.113.2"}}}
+    assert urls(read({"a": entry}, address=PUBLISHED)) == {"a/a": "http://203.0.113.2:8080"}
 
 
 def test_the_catalog_s_service_falls_back_to_the_node_s_address():
     entry = {"Node": "n1", "Address": "10.0.0.9", "Datacenter": "dc1", "ServiceID": "web-1", "ServiceName": "web",
              "ServiceAddress": "", "ServicePort": 80, "ServiceTags": ["grpc"], "ServiceMeta": {"owner": "shop"},
-             "ServiceTaggedAddresses": {"lan_ipv4": {"Address": "10.0.0.8", "Port": 80}}}  # fmt: skip
-    assert urls(read([entry])) == {"web/web-1": "grpc://10.0.0.8:80"}
+             "ServiceTaggedAddresses": {"lan_ipv4": {"Address": "10.0.0.8", "Port": 81}}}  # fmt: skip
+    assert urls(read([entry])) == {"web/web-1": "grpc://10.0.0.8:81"}
     assert urls(read([{**entry, "ServiceTaggedAddresses": None}])) == {"web/web-1": "grpc://10.0.0.9:80"}
 
 

@@ -150,6 +150,30 @@ def test_a_host_is_known_by_each_form_of_its_dns_name_and_in_its_own_namespace_o
         assert bool(found.entries[0].service.dependencies) == is_known, host
 
 
+def test_a_pod_of_a_stateful_set_is_known_by_its_own_name_before_that_of_its_service():
+    queue = (
+        "kind: StatefulSet\nmetadata: {name: broker}\nspec: {template: {metadata: {labels: {app: mq}}}}\n---\n"
+        "kind: Service\nmetadata: {name: mq}\nspec: {selector: {app: mq}, ports: [{port: 9092}]}\n---\n"
+    )
+    caller = "kind: Pod\nmetadata: {name: caller}\nspec: {containers: [{env: [{name: BROKERS, value: '%s'}]}]}\n"
+    for host, is_known in (
+        ("broker-0.mq:9092,broker-1.mq:9092", True), ("broker-0.mq.default.svc.cluster.local:9092", True),
+        ("broker-x.mq:9092", False), ("other-0.mq:9092", False), ("broker-0.mq.default.example.com:9092", False),
+    ):  # fmt: skip
+        by_name = {entry.service.name: entry.service for entry in read(queue + caller % host).entries}
+        assert [d.name for d in by_name["caller"].dependencies] == (["mq"] if is_known else []), host
+
+
+def test_a_config_map_that_is_read_and_not_here_is_said_once():
+    caller = ("kind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - envFrom:\n    - configMapRef: {name: urls}\n"
+              "    - configMapRef: {name: may-be, optional: true}\n    - secretRef: {name: s}\n    env:\n"
+              "    - {name: A, valueFrom: {configMapKeyRef: {name: urls, key: a}}}\n")  # fmt: skip
+    said = "web: it reads the ConfigMap urls, which is not here"
+    assert [note.text for note in read(caller).notes if "ConfigMap" in note.text] == [said]
+    found = read(f"{caller}---\nkind: ConfigMap\nmetadata: {{name: urls}}\n")
+    assert not any("ConfigMap" in note.text for note in found.notes)
+
+
 def test_variables_that_name_each_other_without_end_stay_small():
     env = "{name: A0, value: 'http://web:80 http://web:80'}" + "".join(
         f", {{name: A{i}, value: $(A{i - 1})$(A{i - 1})}}" for i in range(1, 60)
