@@ -10,7 +10,7 @@ from mgov.cli.graph import EDGE_COLUMNS, edge_json, edge_row, shown_chain
 from mgov.cli.options import Context, command
 from mgov.cli.output import Column, View
 from mgov.cli.text import DIM, RED
-from mgov.errors import NO, OK
+from mgov.errors import NO, OK, UsageError
 
 if TYPE_CHECKING:
     from mgov.governance.graphs import Affected
@@ -48,14 +48,16 @@ def cycles(ctx: Context, sync: Sync = False) -> View:
 @command("mgov graph order", "mgov graph order --only orders,users --reverse", columns=ORDER_COLUMNS)
 def order(
     ctx: Context,
-    only: Annotated[str, typer.Option(metavar="A,B", help="Only these services")] = "",
+    only: Annotated[str | None, typer.Option(metavar="A,B", help="Only these services")] = None,
     is_reversed: Annotated[bool, typer.Option("--reverse", help="The last wave first, to take down")] = False,
     sync: Sync = False,
 ) -> View:
     """Say in which order to deploy: one wave per line, each needs only earlier ones. 1 when a cycle forbids it; the
     services of a cycle then stand in one wave."""
     session = ctx.obj
-    names = [name.strip() for name in only.split(",") if name.strip()]
+    names = [name.strip() for name in (only or "").split(",") if name.strip()]
+    if only is not None and not names:              # a script's list that came out empty does not mean everything
+        raise UsageError("--only names no service", hint="leave it out for all of them: mgov graph order")
     found = session.platform().graphs.order(names, is_reversed=is_reversed, is_synchronous=sync)
     for cycle in found.cycles:
         session.out.warn(f"no order satisfies a cycle: {cycle}", hint="mgov graph cycles")

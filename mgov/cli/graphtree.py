@@ -39,7 +39,7 @@ def tree_text(
 
 def _node_text(node: Node, picture: Picture, *, has_color: bool) -> str:
     color = {MISSING: RED, EMPTY: DIM}.get(node.status) or style(node.status)
-    shown = paint(f"{node.counted}{', stale' if node.is_stale else ''}", color if has_color else None)
+    shown = paint(f"{node.told}{', stale' if node.is_stale else ''}", color if has_color else None)
     group = f"[{clean(picture.group_of(node)) or f'no {picture.by}'}]" if picture.by else ""
     version = clean(node.service.version)
     return " ".join(part for part in (node.name, version, group, shown) if part)

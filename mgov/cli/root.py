@@ -55,6 +55,11 @@ class Command(TyperCommand):
             is_value = not is_value and word in valued
         return None
 
+    def is_after_unknown(self, args: list[str], place: int) -> bool:
+        """Whether an option that this command has not stands before `place`: it is what was mistyped, not the word."""
+        flags = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
+        return any(word.startswith("--") and word.partition("=")[0] not in flags for word in args[:place])
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse, then settle what the session will do; a usage error still knows which output was asked for."""
         asked = list(args)
@@ -135,7 +140,7 @@ class Group(TyperGroup):
         if isinstance(found, Command) and (place := found.word_in(args[1:])) is not None:
             path = f"{self.path} {args[0]}".strip()
             inner = build(f"{path} {args[1:][place]}")
-            if inner is None and not found.takes_words:
+            if inner is None and not found.takes_words and not found.is_after_unknown(args[1:], place):
                 raise unknown_command(path, args[1:][place])
             if inner is not None:
                 return f"{args[0]} {args[1:][place]}", inner, [*args[1:][:place], *args[1:][place + 1 :]]

@@ -50,7 +50,7 @@ def dot(picture: Picture, direction: str = DOWN) -> str:
 
 def _node(node: Node) -> str:
     service, (fill, line) = node.service, _COLORS[node.status]
-    parts = [node.name, service.title, service.version, node.counted]
+    parts = [node.name, service.title, service.version, node.told]
     label = "\\n".join(_escaped(part) for part in parts if part)
     style = "rounded,filled,dashed" if node.status == MISSING else "rounded,filled"
     tip = ", ".join(part for part in (node.name, node.status, service.owner) if part)

@@ -52,7 +52,7 @@ def mermaid(picture: Picture, direction: str = DOWN) -> str:
 
 def _node(node_id: str, node: Node) -> str:
     service = node.service
-    parts = [node.name, service.title, service.version, node.counted]
+    parts = [node.name, service.title, service.version, node.told]
     return f'{node_id}["{"<br/>".join(_text(part) for part in parts if part)}"]:::{node.status}'
 
 

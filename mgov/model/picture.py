@@ -41,6 +41,13 @@ class Node(NamedTuple):
             return f"{self.healthy_count}/{self.instance_count} healthy"
         return "not registered" if self.status == MISSING else "no instances"
 
+    @property
+    def told(self) -> str:
+        """`counted`, and the status where the count alone does not tell it: for what has no sign of its own for it."""
+        if self.status in (DEGRADED, STARTING, MAINTENANCE, DECLARED):
+            return f"{self.counted}, {self.status}"
+        return self.counted
+
 
 class Picture(NamedTuple):
     """What is drawn: nodes by name, edges between them, the ends of those edges that lie on a cycle, and the field of

@@ -58,7 +58,7 @@ def test_on_a_terminal_it_is_a_tree_with_the_longest_synchronous_chain_beside_it
     assert graph(tty=True, env={"NO_COLOR": "1"}) == (0, """\
 report no instances
 `-- users no instances (optional)
-    `-- orders 1.2.0 0/1 healthy (asynchronous)
+    `-- orders 1.2.0 0/1 healthy, declared (asynchronous)
         `-- users no instances (cycle)
 web 3.0 no instances
 |-- mail not registered (asynchronous, optional)
@@ -98,11 +98,18 @@ def test_around_and_depth_choose_a_part_and_reverse_turns_it_round(graph):
     assert graph("--around", "mail", "--reverse", "-q").out == "mail\tweb\tasynchronous\ttrue\n"
     assert graph("--around", "users", "--depth", "1", "-o", "name", "-q").out == "orders\nreport\nusers\n"
     assert graph("--around", "orders", "--reverse", "--depth", "1", "-o", "tree", "-q").out == """\
-orders 1.2.0 0/1 healthy
+orders 1.2.0 0/1 healthy, declared
 |-- users no instances (asynchronous) (deeper: --depth)
 `-- web 3.0 no instances
 """
     assert graph("--depth", "1", "-o", "name", "-q").out == "mail\norders\nreport\nusers\nweb\n"
+
+
+def test_a_mistyped_option_is_named_and_not_the_value_behind_it(graph):
+    assert graph("--dept", "2") == (2, "", "mgov: no such option: --dept\nhint: did you mean --depth?\n")
+    assert graph("--depth", "2", "ordre") == (
+        2, "", "mgov: no such command: graph ordre\nhint: did you mean: mgov graph order\n"
+    )
 
 
 def test_an_unknown_name_is_3_with_the_one_meant_and_an_unknown_word_2(graph):
@@ -138,6 +145,10 @@ def test_the_order_is_one_wave_a_line_of_what_is_registered(graph):
 
 def test_the_order_of_some_keeps_what_lies_between_them(graph):
     assert graph("order", "--only", "web,users", "--sync") == (0, "users\nweb\n", "")
+    for empty in ("", " , "):
+        assert graph("order", "--only", empty) == (
+            2, "", "mgov: --only names no service\nhint: leave it out for all of them: mgov graph order\n"
+        )
     assert graph("order", "--only", "web,user") == (3, "", "mgov: no service user\nhint: did you mean users?\n")
 
 

@@ -32,7 +32,7 @@ def test_a_flowchart_shows_title_version_health_and_the_kind_of_each_edge():
     assert mermaid(picture_of(GRAPH, NODES)) == """\
 flowchart TD
   n0["mail<br/>not registered"]:::missing
-  n1["orders<br/>订单服务<br/>1.2.0<br/>2/3 healthy"]:::degraded
+  n1["orders<br/>订单服务<br/>1.2.0<br/>2/3 healthy, degraded"]:::degraded
   n2["users<br/>1/1 healthy"]:::healthy
   n1 -.->|optional| n0
   n1 --> n2
@@ -50,7 +50,7 @@ def test_groups_are_subgraphs_the_nameless_last():
         '    n2["users<br/>1/1 healthy"]:::healthy',
         "  end",
         '  subgraph g1["shop"]',
-        '    n1["orders<br/>订单服务<br/>1.2.0<br/>2/3 healthy"]:::degraded',
+        '    n1["orders<br/>订单服务<br/>1.2.0<br/>2/3 healthy, degraded"]:::degraded',
         "  end",
         '  subgraph g2["no owner"]',
         '    n0["mail<br/>not registered"]:::missing',
@@ -66,7 +66,7 @@ digraph mgov {
   edge [color="#5f6368", arrowsize=0.7];
   "mail" [label="mail\\nnot registered", style="rounded,filled,dashed", fillcolor="#ffffff", color="#c5221f", \
 tooltip="mail, missing"];
-  "orders" [label="orders\\n订单服务\\n1.2.0\\n2/3 healthy", style="rounded,filled", fillcolor="#fef3d6", \
+  "orders" [label="orders\\n订单服务\\n1.2.0\\n2/3 healthy, degraded", style="rounded,filled", fillcolor="#fef3d6", \
 color="#b26a00", tooltip="orders, degraded, shop"];
   "users" [label="users\\n1/1 healthy", style="rounded,filled", fillcolor="#e6f4ea", color="#1e8e3e", \
 tooltip="users, healthy, accounts"];
