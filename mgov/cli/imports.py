@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from mgov.formats.malformed import Malformed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from mgov.cli.composefiles import ComposeFiles
     from mgov.formats.findings import Found
     from mgov.model.manifest import Entry
 
@@ -33,11 +35,21 @@ Address = Annotated[str, typer.Option(metavar="published|internal", help="Which 
 def compose(ctx: Context, file: File, address: Address = PUBLISHED) -> View:
     """Print a compose file as a manifest. What was inferred, and from which line, is said on stderr.
 
-    Published addresses are those of the ports on this host, internal ones those the services use among themselves.
+    Published addresses are those of the ports on this host, internal ones those the services use among themselves. Of a
+    file, what it includes and extends, its env files and the .env beside it are read too.
     """
     from mgov.formats import compose
 
-    return _view(ctx, file, address, lambda docs: compose.read(docs, address=address, environ=ctx.obj.environ))
+    files = None
+    if os.path.isfile(file):                            # a pipe lies beside nothing
+        from mgov.cli.composefiles import ComposeFiles
+
+        files = ComposeFiles(file)
+
+    def read(documents: list[Any]) -> Found:
+        return compose.read(documents, address=address, environ=ctx.obj.environ, files=files)
+
+    return _view(ctx, file, address, read, files)
 
 
 @command(
@@ -77,17 +89,24 @@ def consul(ctx: Context, file: File, address: Address = INTERNAL) -> View:
     return _view(ctx, file, address, lambda docs: consul.read(docs, address=address))
 
 
-def _view(ctx: Context, file: str, address: str, read: Callable[[list[Any]], Found]) -> View:
+def _view(
+    ctx: Context, file: str, address: str, read: Callable[[list[Any]], Found], files: ComposeFiles | None = None
+) -> View:
     if address not in ADDRESSES:
         raise UsageError(f"unknown --address {address:.40}", hint=f"one of {', '.join(ADDRESSES)}")
-    shown = shown_path(file)
     try:
         found = read(read_documents(file))
     except Malformed as error:
-        raise InputError(error.at(shown), hint=error.hint) from None
-    for note in found.notes:
-        ctx.obj.out.note(f"{shown}:{note.line}: {note.text}" if note.line else f"{shown}: {note.text}")
+        raise InputError(f"{_place(file, error.line, files)}: {error.message}", hint=error.hint) from None
+    for note in sorted([*found.notes, *(files.notes if files else ())], key=lambda note: note.line):
+        ctx.obj.out.note(f"{_place(file, note.line, files)}: {note.text}")
     return manifest_view(found.entries)._replace(summary=_counted(found.entries))
+
+
+def _place(file: str, line: int, files: ComposeFiles | None) -> str:
+    if files is not None:
+        return files.place(line)
+    return f"{shown_path(file)}:{line}" if line else shown_path(file)
 
 
 def _counted(entries: Sequence[Entry]) -> str:

@@ -79,11 +79,15 @@ def read_document(path: str, kind: str = "") -> Any:
 
 
 def read_documents(path: str) -> list[Any]:
-    """The documents of a file that another tool wrote: one of JSON, or all of YAML; InputError names the place.
+    """The documents of a file that another tool wrote: one of JSON, or all of YAML; InputError names the place."""
+    return parse_documents(read_bytes(path), path)
+
+
+def parse_documents(data: bytes, path: str) -> list[Any]:
+    """As `read_documents`, of what was read from `path`.
 
     What does not say by its name is JSON when it begins as JSON does. An empty file is refused.
     """
-    data = read_bytes(path)
     shown = shown_path(path)
     try:
         is_json = not path.endswith(_YAML_SUFFIXES) and data.lstrip()[:1] in (b"{", b"[")

@@ -2,7 +2,8 @@
 
 `read` takes a parsed document (formats.yamltext or JSON) and gives what it found. Addresses are those published on the
 host, or those that the services themselves use: the service's name and the container's port. Variables are filled from
-`environ`; one that is not set is refused, except in an image's tag, which gives only a version.
+`environ`; one that is not set is refused, except in an image's tag, which gives only a version. What it takes from
+other files is followed where `files` opens them (compose_files), else it is said.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
+from mgov.formats.compose_files import Assembly, Part, filled
 from mgov.formats.compose_health import ServiceCheck
 from mgov.formats.compose_ports import TCP, Port, ports_of
 from mgov.formats.findings import (
@@ -28,37 +30,47 @@ from mgov.formats.malformed import Malformed
 from mgov.model.names import authority, check_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mgov.formats.compose_files import Files
 
 _ELSEWHERE = ("extends", "env_file")
 
 
-def read(documents: Iterable[Any], *, address: str = PUBLISHED, environ: Mapping[str, str] | None = None) -> Found:
+def read(
+    documents: Iterable[Any],
+    *,
+    address: str = PUBLISHED,
+    environ: Mapping[str, str] | None = None,
+    files: Files | None = None,
+) -> Found:
     """What the documents of a compose file hold; raise Malformed with the line where one is not to be read."""
-    return _Reader(address, environ or {}).read(documents)
+    return _Reader(address, environ or {}, files).read(list(documents))
 
 
 class _Reader:
-    """One reading of one file."""
+    """One reading of one file; `_environ` fills the variables of the service at hand."""
 
-    def __init__(self, address: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, address: str, environ: Mapping[str, str], files: Files | None) -> None:
         self._address = address
         self._environ = environ
+        self._files = files
         self._fleet = Fleet()
         self._by_host: dict[str, Draft] = {}
         self._linked: dict[tuple[str, str], Draft] = {}
         self._versions_unset: list[str] = []
         self._without_ports: list[str] = []
 
-    def read(self, documents: Iterable[Any]) -> Found:
+    def read(self, documents: list[Any]) -> Found:
         services: list[tuple[Draft, dict[str, Any]]] = []
-        for document in documents:
-            services += self._services(document)
-        for draft, service in services:
-            self._describe(draft, service)
-            self._hosts(draft, service)
-            self._instances(draft, service)
-            self._settings(draft, service)
+        for part in self._parts(documents):
+            draft = self._fleet.add(part.name, part.line)
+            self._environ = part.environ
+            self._describe(draft, part.table)
+            self._hosts(draft, part.table)
+            self._instances(draft, part.table)
+            self._settings(draft, part)
+            services.append((draft, part.table))
         for draft, service in services:
             self._stated_calls(draft, service)
         self._fleet.infer_calls(self._owner_of)
@@ -67,21 +79,30 @@ class _Reader:
         self._fleet.note_all(f"no port is {outside}: no instance", self._without_ports)
         return self._fleet.settle()
 
-    def _services(self, document: Any) -> list[tuple[Draft, dict[str, Any]]]:
+    def _parts(self, documents: list[Any]) -> Iterator[Part]:
+        for document in documents:
+            self._check(document)
+        if self._files is not None:
+            yield from Assembly(self._files, self._fleet.note).parts(self._files.main(documents), self._environ)
+            return
+        for document in documents:
+            if "include" in (document or ()):
+                self._fleet.note(f"include is not followed: {HINT}", line_of(document, "include"))
+            named = table_at(document or {}, "services")
+            for name in named:
+                service = table_at(named, name, f"the service {name!r:.80}")
+                for key in _ELSEWHERE:
+                    if key in service:
+                        self._fleet.note(f"{name[:80]}: {key} is not followed: {HINT}", line_of(service, key))
+                yield Part(name, line_of(named, name), service, (), self._environ)
+
+    def _check(self, document: Any) -> None:
         if document is None:
-            return []
+            return
         if not isinstance(document, dict) or not isinstance(document.get("services", {}), dict | None):
             raise Malformed("a compose file has the key services, which is a mapping", line_of(document))
         if "services" not in document and "apiVersion" in document:
             raise Malformed("this is a Kubernetes manifest", line_of(document), hint="mgov import kubernetes FILE")
-        if "include" in document:
-            self._fleet.note(f"include is not followed: {HINT}", line_of(document, "include"))
-        named = table_at(document, "services")
-        found = []
-        for name in named:
-            draft = self._fleet.add(name, line_of(named, name))
-            found.append((draft, table_at(named, name, f"the service {name!r:.80}")))
-        return found
 
     # -- what is said of a service
 
@@ -92,9 +113,6 @@ class _Reader:
             draft.put("version", version_of(self._text_at(service, "image")))
         except Unset:
             self._versions_unset.append(draft.name)
-        for key in _ELSEWHERE:
-            if key in service:
-                self._fleet.note(f"{draft.name}: {key} is not followed: {HINT}", line_of(service, key))
 
     def _hosts(self, draft: Draft, service: dict[str, Any]) -> None:
         """The names under which the others of the file reach it."""
@@ -107,10 +125,18 @@ class _Reader:
             if name:
                 self._by_host.setdefault(name.lower(), draft)
 
-    def _settings(self, draft: Draft, service: dict[str, Any]) -> None:
-        for key, value, line in pairs_at(service, "environment"):
+    def _settings(self, draft: Draft, part: Part) -> None:
+        """What its environment sets, over what its env files do."""
+        found: dict[str, tuple[str, int]] = {}
+        for key, filled_in, line in filled(part.settings, self._environ):
+            if filled_in is None:
+                self._fleet.note(f"{draft.name}: {key:.80} holds a variable that is not set: left out", line)
+            else:
+                found[key] = filled_in, line
+        for key, value, line in pairs_at(part.table, "environment"):
             text = self._environ.get(key, "") if value is None else self._text(value, f"the variable {key:.80}", line)
-            draft.settings.append((key, text, line))
+            found[key] = text, line
+        draft.settings += [(key, text, line) for key, (text, line) in found.items()]
 
     def _stated_calls(self, draft: Draft, service: dict[str, Any]) -> None:
         needed = service.get("depends_on")

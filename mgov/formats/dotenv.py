@@ -7,7 +7,12 @@ python-dotenv, against which the tests hold it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mgov.formats.malformed import Malformed, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\\": "\\", '"': '"', "'": "'"}
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
@@ -17,19 +22,27 @@ def parse(data: bytes, *, max_bytes: int) -> dict[str, str]:
     """The variables in `data`, the last of one name; raise Malformed with the line."""
     if len(data) > max_bytes:
         raise Malformed(f"it has {len(data)} bytes, at most {max_bytes} are read")
+    return {name: value for name, value, _ in entries(data)}
+
+
+def entries(data: bytes, *, may_be_bare: bool = False) -> Iterator[tuple[str, str, int]]:
+    """(name, value, line) of each variable in `data`; raise Malformed where something else stands.
+
+    With `may_be_bare`, names alone are passed over: docker takes their values from its own environment.
+    """
     text = decode(data).replace("\r\n", "\n").replace("\r", "\n")
-    found: dict[str, str] = {}
-    at = 0
+    at, line, counted = 0, 1, 0
     while at < len(text):
         end = text.find("\n", at)
         end = len(text) if end < 0 else end
-        line = text[at:end].strip()
-        if not line or line.startswith("#"):
+        words = text[at:end].strip()
+        if not words or words.startswith("#") or (may_be_bare and _NAME.issuperset(words)):
             at = end + 1
             continue
+        line, counted = line + text.count("\n", counted, at), at
         name, at = _name(text, at, end)
-        found[name], at = _value(text, at)
-    return found
+        value, at = _value(text, at)
+        yield name, value, line
 
 
 def _name(text: str, at: int, end: int) -> tuple[str, int]:

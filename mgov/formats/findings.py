@@ -123,7 +123,8 @@ class Fleet:
                             hint="a name has lower-case letters, digits, '-', '.' and '_': rename it")
         if name in self._drafts:
             before = self._drafts[name].foreign
-            raise Malformed(f"the services {before!r:.80} and {foreign!r:.80} would both be called {name}", line,
+            both = f"the services {before!r:.80} and {foreign!r:.80} would both be called {name}"
+            raise Malformed(both if before != foreign else f"the service {name} stands twice", line,
                             hint="rename one of them")
         draft = self._drafts[name] = Draft(name, foreign, line)
         if name != foreign:

@@ -43,6 +43,24 @@ class Items(list[Any]):
         self.lines: list[int] = []
 
 
+def shift(document: Any, by: int) -> None:
+    """Add `by` to each line of a document, in place; what aliases share is met once."""
+    met: set[int] = set()
+    waiting = [document]
+    while waiting:
+        here = waiting.pop()
+        if id(here) in met or not isinstance(here, Table | Items):
+            continue
+        met.add(id(here))
+        here.line += by
+        if isinstance(here, Table):
+            here.lines = {key: line + by for key, line in here.lines.items()}
+            waiting += here.values()
+        else:
+            here.lines = [line + by for line in here.lines]
+            waiting += here
+
+
 def line_of(parent: Any, key: Any = None) -> int:
     """The line of the entry `key` of a mapping or list, or where it begins itself; 0 when unknown."""
     if not isinstance(parent, Table | Items):
