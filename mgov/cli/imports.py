@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgov.cli.inputs import read_documents, shown_path
-from mgov.cli.manifest import manifest_view
+from mgov.cli.manifestview import manifest_view
 from mgov.cli.options import Context, command
 from mgov.cli.output import View
 from mgov.errors import InputError, UsageError

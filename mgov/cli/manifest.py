@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgov.cli.inputs import read_manifest
+from mgov.cli.manifestview import manifest_view
 from mgov.cli.options import Context, command
 from mgov.cli.output import Column, View
 from mgov.cli.rows import style
 from mgov.errors import NO, OK
 from mgov.model.apply import PRUNED, UNCHANGED
-from mgov.model.manifest import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from mgov.model.apply import Step
-    from mgov.model.manifest import Entry
 
 STEP_COLUMNS = (Column("action", style=style), Column("service"), Column("instance"), Column("fields"))
 File = Annotated[str, typer.Option("-f", "--file", metavar="FILE|DIR|-", help="The manifest, in TOML or JSON")]
@@ -69,18 +66,6 @@ def export(
 ) -> View:
     """Print the fleet as a manifest that `apply` takes."""
     return manifest_view(ctx.obj.platform().manifests.export(names or ()))
-
-
-def manifest_view(entries: Iterable[Entry]) -> View:
-    """The manifest of `entries`, for -o toml and -o json."""
-    document = dump(entries)
-
-    def toml_text() -> str:
-        from mgov.formats import toml
-
-        return toml.dump(document)
-
-    return View(data=document, extras={"toml": toml_text})
 
 
 def _view(steps: list[Step], *, summary: str) -> View:

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
 from mgov.formats.findings import protocol_of
-from mgov.formats.healthcommand import LOCAL_HOSTS, Probe, probe_of, probe_of_line
 from mgov.formats.lined import is_number, line_of, table_at, text_at, text_of
 from mgov.formats.malformed import Malformed
 from mgov.model.health import GRPC, HTTP, HTTPS, NONE, TCP
-from mgov.model.healthpolicy import MOST_LOOKS
 from mgov.model.names import authority, slug
 from mgov.model.units import format_duration, parse_duration
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from mgov.formats.compose_ports import Fill, Port
     from mgov.formats.findings import Draft, Fleet
+    from mgov.formats.healthcommand import Probe
 
     Place = tuple[str, int]
 
@@ -34,6 +33,10 @@ class ServiceCheck:
         test = _test(table, fill)
         if not test or table.get("disable") is True or not places:
             return
+        # Most services state none: shlex and the rules of commands are loaded for those that do.
+        from mgov.formats.healthcommand import probe_of, probe_of_line
+        from mgov.model.healthpolicy import MOST_LOOKS
+
         for key in ("interval", "timeout"):
             line = line_of(table, key)
             if text := fill(text_at(table, key), line):
@@ -64,6 +67,8 @@ class ServiceCheck:
 
 
 def _why_not(probe: Probe | None, draft: Draft, places: Mapping[int, Place]) -> str:
+    from mgov.formats.healthcommand import LOCAL_HOSTS
+
     if probe is None:
         return "runs inside the container"
     if probe.host not in LOCAL_HOSTS and slug(probe.host) != draft.name:
