@@ -56,7 +56,7 @@ def graph(
         names=[node.name for node in picture.nodes],
         summary=_counted(session, picture),
         extras={
-            "tree": lambda: _tree(session, picture, around, depth),
+            "tree": lambda: _tree(session, picture, around, depth, is_reversed=is_reversed),
             "mermaid": lambda: _mermaid(session, picture, direction),
             "dot": lambda: _dot(picture, direction),
             "svg": lambda: _svg(picture, direction),
@@ -124,12 +124,20 @@ def _refuse_unknown(flag: str, word: str, known: Sequence[str]) -> None:
         raise UsageError(f"unknown {flag} {word[:40]!r}", hint=hint)
 
 
-def _tree(session: Session, picture: Picture, around: str | None, depth: int | None) -> str:
+def _tree(session: Session, picture: Picture, around: str | None, depth: int | None, *, is_reversed: bool) -> str:
+    """The tree from the roots, or from `around` down; below that, who needs it."""
     from mgov.cli.graphtree import tree_text
 
     drawn = Graph(picture.edges, (node.name for node in picture.nodes))
-    roots = [around] if around is not None else drawn.roots()
-    return tree_text(drawn, picture, roots, depth, has_color=session.out.has_color(session.out.stdout))
+    has_color = session.out.has_color(session.out.stdout)
+    if around is None:
+        return tree_text(drawn, picture, drawn.roots(), depth, has_color=has_color)
+    text = tree_text(drawn, picture, [around], depth, has_color=has_color)
+    if not drawn.sources(around):
+        return text
+    others = tree_text(drawn.reversed(), picture, [around], depth, has_color=has_color)
+    below = others.split("\n", 1)[1]                # its first line is `around` again
+    return f"{text}{'needs' if is_reversed else 'needed by'}\n{below}"
 
 
 def _mermaid(session: Session, picture: Picture, direction: str) -> str:

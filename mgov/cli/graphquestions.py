@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 Sync = Annotated[bool, typer.Option("--sync", help="Leave asynchronous dependencies out")]
 Service = Annotated[str, typer.Argument(metavar="NAME", help="The service")]
 
-CYCLE_COLUMNS = (Column("services", "right"), Column("cycle"), Column("members", is_wide_only=True))
-ORDER_COLUMNS = (Column("services"), Column("wave", "right", is_wide_only=True))
+CYCLE_COLUMNS = (
+    Column("services", "right"),
+    Column("cycle", is_folded=True),
+    Column("members", is_wide_only=True, is_folded=True),
+)
+ORDER_COLUMNS = (Column("services", is_folded=True), Column("wave", "right", is_wide_only=True))
 IMPACT_COLUMNS = (
     Column("service"),
     Column("impact", style={"breaks": RED, "can do without": DIM}.get),
     Column("owner"),
-    Column("path"),
+    Column("path", is_folded=True),
 )
 
 

@@ -29,7 +29,8 @@ class Column(NamedTuple):
     """A column: its name is the key in JSON, the header in a table, and what --columns picks.
 
     `show` makes a person's form of a value (an age, a local time) for table and wide; the other formats get the
-    value itself. `style` names the SGR style of a value, or None.
+    value itself. `style` names the SGR style of a value, or None. A cell of `is_folded` words is never cut where it
+    ends a table's row: it goes on below.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Column(NamedTuple):
     is_wide_only: bool = False
     show: "Callable[[Any], str] | None" = None
     style: "Callable[[Any], str | None] | None" = None
+    is_folded: bool = False
 
 
 class View(NamedTuple):

@@ -1,7 +1,7 @@
 """Generic printers: one View in, the text of one format out.
 
 plain and csv are read by programs, table and wide by people; json is exact. A row is always one line but in csv,
-where RFC 4180 quotes a line break inside a cell.
+where RFC 4180 quotes a line break inside a cell, and in a table whose last column is folded.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mgov.model.record import NamedTuple
 
 _GAP = "  "
 _NARROWEST = 4                                          # cells left to a column before whole lines are cut
+_FOLDED_LEAST = 24                                      # cells below which folded words are no longer read as a line
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")             # what a spreadsheet takes for a formula (OWASP, CSV injection)
 
 
@@ -54,12 +55,14 @@ def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = Fals
         return ""
     columns = [view.columns[i] for i in chosen]
     lines = [[_person(view.columns[i], row[i], look) for i in chosen] for row in rows]
+    styles = [[_style(view.columns[i], row[i], look) for i in chosen] for row in rows]
     header = [look.shown(c.name.replace("_", " ").upper()) for c in columns]
+    if columns[-1].is_folded and look.width is not None:
+        lines, styles = _folded(lines, styles, look.width - _taken(lines, header))
     measured = [header, *lines] if view.has_header else lines
     widths = [max(cells(line[i]) for line in measured) for i in range(len(columns))]
     if look.width is not None:
         widths = _squeeze(widths, look.width)
-    styles = [[_style(view.columns[i], row[i], look) for i in chosen] for row in rows]
     out = [_line(line, style, columns, widths, look) for line, style in zip(lines, styles, strict=True)]
     if view.has_header:
         out.insert(0, _line(header, [BOLD if look.has_color else None] * len(columns), columns, widths, look))
@@ -83,11 +86,40 @@ def pick(columns: Sequence[Column], picked: Sequence[str], *, is_wide: bool = Tr
 
 def _person(column: Column, value: Any, look: Look) -> str:
     text = as_text(column.show(value) if column.show else value)
+    if column.is_folded:
+        return look.shown(text) or "-"
     return shorten(look.shown(text[: MAX_CELL_CHARS + 1]), look.ellipsis) or "-"
 
 
 def _style(column: Column, value: Any, look: Look) -> str | None:
     return column.style(value) if column.style and look.has_color else None
+
+
+def _taken(lines: list[list[str]], header: list[str]) -> int:
+    """How many cells all columns but the last need."""
+    return sum(max(cells(line[i]) for line in (header, *lines)) + len(_GAP) for i in range(len(header) - 1))
+
+
+def _folded(
+    lines: list[list[str]], styles: list[list[str | None]], room: int
+) -> tuple[list[list[str]], list[list[str | None]]]:
+    """The lines with the words of each last cell broken to `room` cells, and their styles; as they are where that is
+    too little to read."""
+    if room < _FOLDED_LEAST:
+        return lines, styles
+    found: list[list[str]] = []
+    looks: list[list[str | None]] = []
+    for line, style in zip(lines, styles, strict=True):
+        first, *words = line[-1].split(" ")
+        pieces = [first]
+        for word in words:
+            if cells(pieces[-1]) + 1 + cells(word) <= room:
+                pieces[-1] += f" {word}"
+            else:
+                pieces.append(_GAP + word)
+        found += [[*line[:-1], pieces[0]], *([*("" for _ in line[1:]), piece] for piece in pieces[1:])]
+        looks += [style, *([*(None for _ in style[1:]), style[-1]] for _ in pieces[1:])]
+    return found, looks
 
 
 def _squeeze(widths: list[int], width: int) -> list[int]:

@@ -66,6 +66,37 @@ web 3.0 no instances
 """, f"{COUNTED[:-1]}; the longest synchronous chain has 3: web -> orders -> users\n")
 
 
+def test_a_tree_around_a_service_shows_who_needs_it_below(graph):
+    assert graph("--around", "users", "--depth", "1", "-o", "tree", "-q").out == """\
+users no instances
+`-- orders 1.2.0 0/1 healthy, declared (asynchronous) (deeper: --depth)
+needed by
+|-- orders 1.2.0 0/1 healthy, declared (deeper: --depth)
+`-- report no instances (optional)
+"""
+    assert "needed by" not in graph("--around", "web", "-o", "tree", "-q").out
+    turned = graph("--around", "web", "--reverse", "-o", "tree", "-q").out
+    assert turned.startswith("web 3.0 no instances\nneeds\n|-- mail")
+
+
+def test_a_terminal_that_is_too_narrow_for_a_wave_or_a_path_gets_it_in_several_lines(graph, run, store, tmp_path):
+    names = [f"service-number-{i:02}" for i in range(5)]
+    (tmp_path / "many.toml").write_text("".join(f"[services.{name}]\ndependencies = ['users']\n" for name in names))
+    assert run("apply", "-f", str(tmp_path / "many.toml"), "-S", store).code == 0
+    shown = graph("order", "--only", ",".join(names), tty=True, env={"NO_COLOR": "1", "COLUMNS": "40"}).out
+    assert shown == """\
+SERVICES
+service-number-00 service-number-01
+  service-number-02 service-number-03
+  service-number-04
+"""
+    shown = graph("impact", "users", tty=True, env={"NO_COLOR": "1", "COLUMNS": "66"}).out.splitlines()
+    at = next(number for number, line in enumerate(shown) if line.startswith("service-number-00"))
+    assert shown[at : at + 2] == [f"service-number-00  breaks{' ' * 10}-      service-number-00 ->", " " * 44 + "users"]
+    shown = graph("impact", "users", tty=True, env={"NO_COLOR": "1", "COLUMNS": "50"}).out.splitlines()
+    assert len(shown) == 9
+
+
 def test_a_terminal_with_colours_paints_statuses_and_cycles(graph):
     shown = graph(tty=True, env={"TERM": "xterm"}).out
     assert "mail \x1b[31mnot registered\x1b[0m" in shown
@@ -101,6 +132,8 @@ def test_around_and_depth_choose_a_part_and_reverse_turns_it_round(graph):
 orders 1.2.0 0/1 healthy, declared
 |-- users no instances (asynchronous) (deeper: --depth)
 `-- web 3.0 no instances
+needs
+`-- users no instances (deeper: --depth)
 """
     assert graph("--depth", "1", "-o", "name", "-q").out == "mail\norders\nreport\nusers\nweb\n"
 
