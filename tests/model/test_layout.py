@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tomllib
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -132,6 +133,15 @@ def test_a_tree_is_drawn_without_a_crossing_and_a_pair_of_crossed_edges_is_uncro
     assert count_crossings(order_layers(crossed), crossed.down) == 0
 
 
+def test_fleets_of_forty_have_few_crossings_whichever_way_a_walk_through_them_begins():
+    crossings = []
+    for seed in range(6):
+        chance = random.Random(seed)
+        graph = layered(40, sorted({tuple(sorted(chance.sample(range(40), 2))) for _ in range(60)}), 11)
+        crossings.append(count_crossings(order_layers(graph), graph.down))
+    assert sum(crossings) < 345                     # from one start and without sifting they are 366
+
+
 def test_the_real_fleet_has_few_crossings_and_a_readable_shape():
     services = tomllib.loads(FIXTURE.read_text())["services"]
     number = {name: i for i, name in enumerate(sorted(services))}
@@ -139,7 +149,7 @@ def test_the_real_fleet_has_few_crossings_and_a_readable_shape():
     graph = layered(len(number), [(number[a], number[b]) for a, b in calls], 11)
     at_first, in_the_end = (count_crossings(layers, graph.down) for layers in (graph.layers, order_layers(graph)))
     assert in_the_end < at_first / 3
-    assert in_the_end < 300
+    assert in_the_end < 275
     layout = lay_out(dict.fromkeys(services, (190.0, 50.0)), calls)
     check(layout)
     assert layout.width < 3_000
