@@ -40,7 +40,7 @@ def svg(picture: Picture, direction: str = DOWN, *, headline: str = "") -> str:
     read it any more."""
     if len(picture.nodes) > MAX_NODES:
         raise UsageError(f"too much to draw: {len(picture.nodes)} services", hint=TOO_MUCH_HINT)
-    lines = {node.name: _lines(node) for node in picture.nodes}
+    lines = {node.name: _lines(node, picture.group_of(node)) for node in picture.nodes}
     sizes = {name: _size(texts) for name, texts in lines.items()}
     layout = lay_out(sizes, [(edge.source, edge.target) for edge in picture.edges], direction)
     head = headline or _headline(picture)
@@ -70,10 +70,11 @@ def svg(picture: Picture, direction: str = DOWN, *, headline: str = "") -> str:
 # -- boxes
 
 
-def _lines(node: Node) -> list[tuple[str, str]]:
-    """The lines of a box: (class, text)."""
+def _lines(node: Node, group: str) -> list[tuple[str, str]]:
+    """The lines of a box: (class, text). Of many groups several share a colour, so the group is said too."""
     service = node.service
-    meta = " · ".join(part for part in (clean(service.version), node.counted, "stale" if node.is_stale else "") if part)
+    parts = (clean(service.version), node.counted, "stale" if node.is_stale else "", clean(group[:500]))
+    meta = " · ".join(part for part in parts if part)
     lines = [("nm", shortened(node.name, NAME_SIZE, MAX_TEXT_WIDTH, is_bold=True))]
     if service.title and service.title != node.name:
         lines.append(("tt", shortened(clean(service.title[:500]), TITLE_SIZE, MAX_TEXT_WIDTH)))

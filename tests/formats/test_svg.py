@@ -63,8 +63,10 @@ def test_every_status_has_a_shape_of_its_own_and_a_place_in_the_legend():
     ]
 
 
-def test_groups_have_stripes_and_stand_in_the_legend():
+def test_groups_have_stripes_stand_in_the_legend_and_are_said_in_each_box():
     root = drawn(picture_of(GRAPH, NODES, "owner"))
+    said = [text.text for text in by_class(root, "text", "mt")]
+    assert said == ["not registered", "1.2.0 · 2/3 healthy · stale · shop", "1/1 healthy · accounts"]
     assert [text.text for text in by_class(root, "text", "lg")][-2:] == ["accounts", "shop"]
     assert (len(by_class(root, "rect", "g0")), len(by_class(root, "rect", "g1"))) == (2, 2)
 
