@@ -15,7 +15,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mgov.formats.findings import INTERNAL, KNOWN_PORTS, Draft, Evidence, Fleet, Found, adopt_labels
-from mgov.formats.lined import int_at, items_at, table_at, tables_at, text_at, text_of
+from mgov.formats.lined import int_at, items_at, line_of, table_at, tables_at, text_at, text_of
 from mgov.formats.malformed import Malformed
 from mgov.model.names import authority
 from mgov.model.record import NamedTuple
@@ -46,6 +46,7 @@ def read(documents: Iterable[Any], *, address: str = INTERNAL) -> Found:
     drafts: dict[str, Draft] = {}
     registered: list[_Registered] = []
     for document in documents:
+        _refuse_others(document)
         if _is_name_list(document):
             for name, tags in document.items():
                 _tag(_draft(fleet, drafts, name), tags)
@@ -60,6 +61,17 @@ def read(documents: Iterable[Any], *, address: str = INTERNAL) -> Found:
         _calls(fleet, drafts, one)
     fleet.note_all("no address and port are known: no instance", [d.name for d in fleet if "instances" not in d.table])
     return fleet.settle()
+
+
+def _refuse_others(document: Any) -> None:
+    """Refuse what is for another verb. Here `services` and `kind` could be ids, but of registrations."""
+    if not isinstance(document, dict):
+        return
+    if isinstance(document.get("kind"), str):
+        raise Malformed("this is a Kubernetes manifest", line_of(document), hint="mgov import kubernetes FILE")
+    services = document.get("services")
+    if isinstance(services, dict) and "Service" not in services:
+        raise Malformed("this is a compose file", line_of(document), hint="mgov import compose FILE")
 
 
 def _draft(fleet: Fleet, drafts: dict[str, Draft], name: str) -> Draft:

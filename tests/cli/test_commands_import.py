@@ -279,3 +279,9 @@ def test_a_file_of_the_other_kind_is_named_with_the_verb_for_it(run, tmp_path):
         2, "", f"mgov: {compose}:1: this is a compose file\nhint: mgov import compose FILE\n")
     assert run("import", "compose", str(manifest)) == (
         2, "", f"mgov: {manifest}:1: this is a Kubernetes manifest\nhint: mgov import kubernetes FILE\n")
+    assert run("import", "consul", str(compose)) == (
+        2, "", f"mgov: {compose}:1: this is a compose file\nhint: mgov import compose FILE\n")
+    assert run("import", "consul", str(manifest)) == (
+        2, "", f"mgov: {manifest}:1: this is a Kubernetes manifest\nhint: mgov import kubernetes FILE\n")
+    own = '{"services": {"ID": "services", "Service": "services"}, "kind": {"ID": "kind", "Service": "kind"}}'
+    assert run("import", "consul", "-", "-q", input=own).out == "[services.kind]\n\n[services.services]\n"
