@@ -71,7 +71,7 @@ class ComposeFiles:
         return f"{self._names[number]}:{at}" if at else self._names[number]
 
     def _number(self, place: str) -> int:
-        self._names.append(place)
+        self._names.append(os.path.normpath(place))
         return (len(self._names) - 1) * LINES
 
     def _entries(self, data: bytes, first: int) -> list[Setting]:

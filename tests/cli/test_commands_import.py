@@ -151,6 +151,8 @@ def test_what_a_compose_file_takes_from_other_files_is_read_and_each_guess_names
         "web.env:5: it is not read as an env file from here on",
         "2 services, 0 instances, 1 inferred dependency",
     ]
+    (project / "base" / "main.yml").write_text("include: [../compose.yml]\n")
+    assert run("import", "compose", "base/main.yml").err.startswith("compose.yml:6: db: 5432")
     elsewhere = run("import", "compose", str(project / "compose.yml"))
     assert f"{project}/base/app.yml:4: web: 80" in elsewhere.err
 
