@@ -157,6 +157,11 @@ def test_what_a_compose_file_takes_from_other_files_is_read_and_each_guess_names
     assert f"{project}/base/app.yml:4: web: 80" in elsewhere.err
 
 
+def test_what_aliases_share_in_another_file_keeps_its_lines(run, project):
+    (project / "base" / "app.yml").write_text("x-ports: &ports\n- '80'\nservices:\n  app: {ports: *ports}\n")
+    assert "\nbase/app.yml:2: web: 80 is not published" in run("import", "compose", "compose.yml").err
+
+
 def test_a_pipe_lies_beside_nothing_so_that_it_is_said_what_is_not_followed(run, project):
     result = run("import", "compose", "-", input=(project / "compose.yml").read_text())
     hint = "docker compose config | mgov import compose -"
