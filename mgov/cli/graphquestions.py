@@ -59,7 +59,7 @@ def order(
     """Say in which order to deploy: one wave per line, each needs only earlier ones. 1 when a cycle forbids it; the
     services of a cycle then stand in one wave."""
     session = ctx.obj
-    names = [name.strip() for name in (only or "").split(",") if name.strip()]
+    names = (only or "").replace(",", " ").split()   # a wave, as it was printed, may be given back
     if only is not None and not names:              # a script's list that came out empty does not mean everything
         raise UsageError("--only names no service", hint="leave it out for all of them: mgov graph order")
     found = session.platform().graphs.order(names, is_reversed=is_reversed, is_synchronous=sync)

@@ -48,7 +48,20 @@ def _entries(path: str) -> tuple[Entry, ...]:
     try:
         return parse(document)
     except UsageError as error:
-        raise InputError(f"{shown_path(path)}: {error.message}", hint=error.hint) from None
+        hint = _importer(document, path) or error.hint
+        raise InputError(f"{shown_path(path)}: {error.message}", hint=hint) from None
+
+
+def _importer(document: Any, path: str) -> str:
+    """What makes a manifest of a file that another tool reads; '' where it looks like none."""
+    if not isinstance(document, dict):
+        return ""
+    if isinstance(document.get("kind"), str):
+        return f"mgov import kubernetes {path}"
+    services = document.get("services")
+    tables = services.values() if isinstance(services, dict) else ()
+    is_composed = any(isinstance(table, dict) and ("image" in table or "build" in table) for table in tables)
+    return f"mgov import compose {path}" if is_composed else ""
 
 
 def shown_path(path: str) -> str:
@@ -67,7 +80,8 @@ def read_document(path: str, kind: str = "") -> Any:
         if kind == "yaml" or (not kind and path.endswith(_YAML_SUFFIXES)):
             documents = _yaml(data, shown)
             if len(documents) > 1:
-                raise Malformed(f"it holds {len(documents)} documents, not one")
+                hint = _importer(documents[0], path) or None
+                raise Malformed(f"it holds {len(documents)} documents, not one", hint=hint)
             return documents[0] if documents else None
         if kind == "json" or (not kind and (path.endswith(".json") or (path == STDIN and data.lstrip()[:1] == b"{"))):
             return _json(data)
@@ -75,7 +89,7 @@ def read_document(path: str, kind: str = "") -> Any:
 
         return toml.parse(data, max_bytes=MAX_INPUT_BYTES)
     except Malformed as error:
-        raise InputError(error.at(shown)) from None
+        raise InputError(error.at(shown), hint=error.hint) from None
 
 
 def read_documents(path: str) -> list[Any]:

@@ -178,6 +178,7 @@ def test_the_order_is_one_wave_a_line_of_what_is_registered(graph):
 
 def test_the_order_of_some_keeps_what_lies_between_them(graph):
     assert graph("order", "--only", "web,users", "--sync") == (0, "users\nweb\n", "")
+    assert graph("order", "--only", "web\nusers", "--sync").out == "users\nweb\n"
     for empty in ("", " , "):
         assert graph("order", "--only", empty) == (
             2, "", "mgov: --only names no service\nhint: leave it out for all of them: mgov graph order\n"
