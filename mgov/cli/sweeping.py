@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 
 class How(NamedTuple):
-    """How to look: as `manner` says; `expect` is what bare URLs are held to; `is_deep` adds what services need."""
+    """How to look: as `manner` says; `expect` is what bare URLs are held to; `is_deep` adds what services need.
+
+    With `may_be_empty` a service without instances is a result, as one that is missing is.
+    """
 
     manner: Manner
     expect: tuple[str, ...] = ()
     is_deep: bool = False
+    may_be_empty: bool = False
 
 
 class Sweep(Protocol):
@@ -51,7 +55,7 @@ def sweeper(session: Session, targets: Sequence[str], how: How) -> Sweep:
             platform = session.platform()
             wanted = platform.registry.with_needs(names) if how.is_deep and names else names
             results += platform.monitor.sweep(wanted, manner)
-            results += _missing(names, results, may_be_missing=may_be_missing)
+            results += _missing(names, results, may_be_missing=may_be_missing or how.may_be_empty)
         if urls:
             results += bare.sweep(manner)
         if not results:
@@ -77,6 +81,8 @@ def _check_targets(names: Sequence[str], urls: Sequence[str], how: How) -> None:
             raise UsageError(f"{name[:80]!r} is neither a service nor a URL", hint=_meant(name))
     if how.expect and names:
         raise UsageError("--expect is for bare URLs", hint=f"mgov register {names[0]} URL --check-expect ...")
+    if urls and not names and how.is_deep:
+        raise UsageError("--deep is for services: nobody knows what a bare URL needs")
     if urls and not names and how.manner.max_age_s is not None:
         raise UsageError("--cached is for services: nothing is kept of bare URLs")
 

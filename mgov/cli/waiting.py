@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from mgov.cli.causes import tell_causes
@@ -44,7 +43,7 @@ def wait_for_health(
     wait_s: float,
     allow_missing: bool,
 ) -> View | int:
-    """Wait for `demand`; then run the child, or answer with what was last seen. 5 late, 1 given up."""
+    """Wait for `demand`; then run the child. Without one, what was last seen is the answer, also 5 late, 1 given up."""
     told: set[str] = set()
 
     def tell(ruling: Ruling) -> None:
@@ -53,16 +52,17 @@ def wait_for_health(
                 told.add(line)
                 session.out.detail(line)
 
-    look = partial(sweep, may_be_missing=allow_missing)
-    passage = wait(look, demand, clock=session.clock, wait_s=wait_s, allow_missing=allow_missing, on_look=tell)
+    passage = wait(sweep, demand, clock=session.clock, wait_s=wait_s, allow_missing=allow_missing, on_look=tell)
     reports.write(passage.results)
+    view = health_view(passage.results, session.clock.now())
     if not passage.is_open:
+        if not session.has_child:
+            session.out.show(view)
         raise _refusal(session, passage, demand, wait_s)
     if session.has_child:
         from mgov.cli.child import run_child
 
         return run_child(session)
-    view = health_view(passage.results, session.clock.now())
     waited = f" after {format_duration(round(passage.waited_s, 1))}" if passage.waited_s >= 0.1 else ""
     return view._replace(summary=counted(passage.results) + waited)
 

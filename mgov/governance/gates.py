@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mgov.errors import NotFound
 from mgov.model.gate import OPEN, WAITING, Demand, Look, Progress, Ruling, rule
@@ -40,8 +40,15 @@ class Passage(NamedTuple):
         return self.ruling.state == WAITING
 
 
+class Sweep(Protocol):
+    """Look once; no probe takes longer than `most_s` seconds. NotFound for a name that nothing has, unless it
+    `may_be_missing`, and where there is nothing to look at."""
+
+    def __call__(self, most_s: float, *, may_be_missing: bool) -> list[Checked]: ...
+
+
 def wait(
-    sweep: Callable[[float], list[Checked]],
+    sweep: Sweep,
     demand: Demand,
     *,
     clock: Clock,
@@ -49,17 +56,17 @@ def wait(
     allow_missing: bool = False,
     on_look: Callable[[Ruling], None] | None = None,
 ) -> Passage:
-    """Look until `demand` is met, `wait_s` seconds at most. `sweep` is given how long a probe may take at the most.
+    """Look until `demand` is met, `wait_s` seconds at most.
 
-    NotFound from `sweep` (there is nothing to look at) ends it at once, unless `allow_missing`: then that is waited
-    for too.
+    NotFound from the first look ends it at once, for a name may be mistyped, unless `allow_missing`: then that is
+    waited for too. What goes later is missing: a deployment may be replacing it, or it is what `gone` waits for.
     The pauses grow from 0.2 s to 2 s and are never longer than what `demand.stable_s` or the time left asks for.
     """
     began = clock.monotonic()
     progress, pause_s, count = Progress(), FIRST_PAUSE_S, 0
     while True:
         left_s = began + wait_s - clock.monotonic()
-        results, missing = _look(sweep, max(left_s, SHORTEST_PROBE_S), allow_missing=allow_missing)
+        results, missing = _look(sweep, max(left_s, SHORTEST_PROBE_S), may_be_missing=allow_missing or count > 0)
         count += 1
         ruling = rule(demand, [_seen(result) for result in results], progress, now=clock.monotonic())
         progress = ruling.progress
@@ -72,13 +79,11 @@ def wait(
         pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
 
 
-def _look(
-    sweep: Callable[[float], list[Checked]], most_s: float, *, allow_missing: bool
-) -> tuple[list[Checked], str]:
+def _look(sweep: Sweep, most_s: float, *, may_be_missing: bool) -> tuple[list[Checked], str]:
     try:
-        return sweep(most_s), ""
+        return sweep(most_s, may_be_missing=may_be_missing), ""
     except NotFound as error:
-        if not allow_missing:
+        if not may_be_missing:
             raise
         return [], error.message
 

@@ -17,10 +17,11 @@ class Script:
     """Gives the looks it was given, the last one again and again; an exception is raised."""
 
     def __init__(self, *looks):
-        self.looks, self.caps = list(looks), []
+        self.looks, self.caps, self.lenient = list(looks), [], []
 
-    def __call__(self, most_s):
+    def __call__(self, most_s, *, may_be_missing):
         self.caps.append(most_s)
+        self.lenient.append(may_be_missing)
         look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(look, Exception):
             raise look
@@ -70,3 +71,13 @@ def test_a_service_that_nobody_registered_ends_the_wait_unless_it_is_allowed(clo
 
 def test_gone_is_met_by_what_is_not_registered(clock):
     assert wait(Script(NotFound("gone")), Demand("gone"), clock=clock, wait_s=1, allow_missing=True).is_open
+
+
+@pytest.mark.parametrize("goal", ["healthy", "gone"])
+def test_what_goes_while_it_is_waited_for_is_missing_and_does_not_end_the_wait(clock, goal):
+    first = seen("unhealthy" if goal == "healthy" else "healthy")
+    script = Script([first], NotFound("nothing is registered"), [seen("healthy" if goal == "healthy" else "missing")])
+    passage = wait(script, Demand(goal), clock=clock, wait_s=60)
+    assert passage.is_open
+    assert passage.look_count == {"healthy": 3, "gone": 2}[goal]
+    assert script.lenient[:2] == [False, True]
