@@ -497,7 +497,7 @@ complete -c mgov -n '__mgov_at \'health\'' -l fall -r -d 'Bad looks in a row to 
 complete -c mgov -n '__mgov_at \'health\'' -l cached -r -d 'Do not look again at what was seen this recently'
 complete -c mgov -n '__mgov_at \'health\'' -l expect -r -d 'What bare URLs must answer, such as status=200'
 complete -c mgov -n '__mgov_at \'health\'' -l watch -d 'Look again and again; piped, one line per change'
-complete -c mgov -n '__mgov_at \'health\'' -l interval -r -d 'Between the looks of --watch, about'
+complete -c mgov -n '__mgov_at \'health\'' -l interval -r -d 'Between the looks of --watch, about [10s]'
 complete -c mgov -n '__mgov_at \'health\'' -l count -r -d 'End --watch after N looks'
 complete -c mgov -n '__mgov_at \'health\'' -l until-change -d 'End --watch at the first change'
 complete -c mgov -n '__mgov_at \'health\'' -l on-change -r -d 'Run at each change of --watch, with MGOV_TARGET, MGOV_STATUS ...'

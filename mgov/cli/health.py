@@ -10,20 +10,22 @@ from mgov.cli.options import Context, command
 from mgov.cli.output import CSV, WIDE, View
 from mgov.cli.past import HISTORY_COLUMNS, history_cells
 from mgov.cli.reports import Reports
-from mgov.cli.rows import health_columns, health_view
+from mgov.cli.rows import TRANSITION_COLUMNS, health_columns, health_view
 from mgov.cli.sweeping import How, counted, status_of, sweeper
 from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
 from mgov.errors import UsageError
+from mgov.model.gate import GONE
 from mgov.model.units import parse_duration, parse_interval, parse_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mgov.cli.session import Session
     from mgov.governance.checked import Checked
     from mgov.governance.observed import Past
 
 _Text = str | None
+_USUAL_INTERVAL = "10s"
 
 
 @command(
@@ -31,6 +33,7 @@ _Text = str | None
     "mgov health 'ord*' --watch",
     "mgov health http://127.0.0.1:8080/health tcp://127.0.0.1:5432 --wait 60s -- pytest",
     columns=health_columns(),
+    watch_columns=TRANSITION_COLUMNS,
     takes_child=True,
 )
 def health(
@@ -59,7 +62,9 @@ def health(
         list[str] | None, typer.Option(metavar="EXPECTATION", help="What bare URLs must answer, such as status=200")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again; piped, one line per change")] = False,
-    interval: Annotated[str, typer.Option(metavar="DURATION", help="Between the looks of --watch, about")] = "10s",
+    interval: Annotated[
+        _Text, typer.Option(metavar="DURATION", help=f"Between the looks of --watch, about [{_USUAL_INTERVAL}]")
+    ] = None,
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End --watch after N looks")] = None,
     until_change: Annotated[bool, typer.Option("--until-change", help="End --watch at the first change")] = False,
     on_change: Annotated[
@@ -94,6 +99,17 @@ def health(
     gate: 5 when time runs out, naming what is in the way; else the command behind -- runs, and its status is returned.
     """
     session = ctx.obj
+    watched = {"--interval": interval, "--count": count, "--until-change": until_change, "--on-change": on_change}
+    gated = {
+        "--for": goal != "healthy",
+        "--min-healthy": min_healthy,
+        "--any": any_one,
+        "--fail-fast": fail_fast,
+        "--stable": stable,
+        "--allow-missing": allow_missing,
+    }
+    _refuse_mixed(session, gated, watched, watch=watch, wait=wait)
+    every_s = parse_interval(interval or _USUAL_INTERVAL)
     trust = trust_of(cacert, cert, key, insecure=insecure)
     from mgov.governance.manner import ONE_SHOT, WATCHING, Manner
     from mgov.governance.observed import Thresholds
@@ -106,44 +122,36 @@ def health(
         trust=trust,
         retry_count=retries,
         max_age_s=parse_duration(cached) if cached is not None else None,
-        every_s=parse_interval(interval) if watch else None,
+        every_s=every_s if watch else None,
     )
-    sweep = sweeper(session, targets or [], How(manner, tuple(expect or ()), deep))
+    sweep = sweeper(session, targets or [], How(manner, tuple(expect or ()), deep, may_be_empty=goal == GONE))
     reports = Reports(session, junit=junit, textfile=textfile, is_github=github)
     if watch:
-        if wait is not None or session.has_child:
-            raise UsageError("--watch goes with neither --wait nor a command behind --")
         from mgov.cli.child import hook_words
         from mgov.cli.watch import Watch, watch_health
 
         hook = hook_words(session, on_change, "--on-change") if on_change is not None else ()
-        plan = Watch(parse_interval(interval), count, until_change=until_change, on_change=hook)
-        return watch_health(session, sweep, plan, reports)
-    _refuse_without("--watch", {"--count": count, "--until-change": until_change, "--on-change": on_change})
+        return watch_health(session, sweep, Watch(every_s, count, until_change=until_change, on_change=hook), reports)
+    session.out.check_columns(health_columns())
     if wait is not None:
         from mgov.cli.waiting import demand_of, wait_for_health
 
         wait_s = parse_duration(wait)
         demand = demand_of(goal, min_healthy, stable, any_one=any_one, fail_fast=fail_fast, wait_s=wait_s)
         return wait_for_health(session, sweep, demand, reports, wait_s=wait_s, allow_missing=allow_missing)
-    gated = {
-        "--for": goal != "healthy",
-        "--min-healthy": min_healthy,
-        "--any": any_one,
-        "--fail-fast": fail_fast,
-        "--stable": stable,
-        "--allow-missing": allow_missing,
-        "a command behind --": session.has_child,
-    }
-    _refuse_without("--wait", gated)
-    results = sweep()
+    return _answer(session, sweep(), reports)
+
+
+def _answer(session: Session, results: Sequence[Checked], reports: Reports) -> int:
+    """The results, and under them what failed first, what follows from it, and how many are well."""
     reports.write(results)
+    session.out.show(health_view(results, session.clock.now(), _history_of(session)))
     if status_of(results):
         from mgov.cli.causes import tell_causes
 
         tell_causes(session, results)
-    view = health_view(results, session.clock.now(), _history_of(session))
-    return view._replace(status=status_of(results), summary=counted(results))
+    session.out.note(counted(results))
+    return status_of(results)
 
 
 def _history_of(session: Session) -> Callable[[Checked], tuple[Any, ...]] | None:
@@ -163,7 +171,15 @@ def _history_of(session: Session) -> Callable[[Checked], tuple[Any, ...]] | None
     return history_of
 
 
-def _refuse_without(needed: str, given: Mapping[str, object]) -> None:
-    for flag, value in given.items():
-        if value:
-            raise UsageError(f"{flag} goes with {needed}")
+def _refuse_mixed(
+    session: Session, gated: Mapping[str, object], watched: Mapping[str, object], *, watch: bool, wait: str | None
+) -> None:
+    """Raise UsageError for an option that would be passed over in silence."""
+    if watch and (wait is not None or session.has_child):
+        raise UsageError("--watch goes with neither --wait nor a command behind --")
+    given = {} if watch else {flag: "--watch" for flag, value in watched.items() if value}
+    if wait is None:
+        given |= {flag: "--wait" for flag, value in gated.items() if value}
+        given |= {"a command behind --": "--wait"} if session.has_child else {}
+    for flag, needed in given.items():
+        raise UsageError(f"{flag} goes with {needed}")

@@ -31,6 +31,7 @@ class Facts(NamedTuple):
     examples: tuple[str, ...] = ()
     formats: tuple[str, ...] = STANDARD
     columns: tuple[Column, ...] = ()
+    watch_columns: tuple[Column, ...] = ()
     takes_child: bool = False
 
 
@@ -38,13 +39,17 @@ def command(
     *examples: str,
     formats: Sequence[str] = STANDARD,
     columns: Sequence[Column] = (),
+    watch_columns: Sequence[Column] = (),
     takes_child: bool = False,
 ) -> Callable[[_F], _F]:
     """Declare a command: example lines, the -o formats it knows (the first is the default, and plain in a pipe where
-    table and plain are among them), the columns that --columns may pick, and whether `-- COMMAND` may follow."""
+    table and plain are among them), the columns that --columns may pick (others where --watch prints changes), and
+    whether `-- COMMAND` may follow."""
 
     def declare(function: _F) -> _F:
-        function.__dict__["facts"] = Facts(examples, tuple(formats), tuple(columns), takes_child)
+        function.__dict__["facts"] = Facts(
+            examples, tuple(formats), tuple(columns), tuple(watch_columns), takes_child
+        )
         return function
 
     return declare

@@ -149,7 +149,11 @@ class Output:
             raise _unknown("output format", self.asked, formats)
         else:
             self.format = self.asked
-        known = [c.name for c in columns]
+        self.check_columns(columns)
+
+    def check_columns(self, columns: "Sequence[Column]") -> None:
+        """Raise UsageError for a picked column that is none of `columns`; without any, all may be picked."""
+        known = list(dict.fromkeys(c.name for c in columns))
         for name in self.columns:
             if known and name not in known:
                 raise _unknown("column", name, known)
@@ -188,9 +192,20 @@ class Output:
             return printers.csv_text(view, self.columns)
         return printers.names(view, self.shown) if chosen == NAME else printers.plain(view, self.columns, self.shown)
 
-    def emit(self, columns: "Sequence[Column]", row: "Sequence[Any]", data: "Any" = None) -> None:
-        """Print one row of an answer that goes on, and flush: one JSON line, or one row without truncation."""
-        view = View(columns, (row,), None if data is None else [data])
+    def emit(
+        self,
+        columns: "Sequence[Column]",
+        row: "Sequence[Any]",
+        data: "Any" = None,
+        *,
+        name: "str | None" = None,
+        widths: "Sequence[int]" = (),
+    ) -> None:
+        """Print one row of an answer that goes on, and flush: one JSON line, or one row without truncation.
+
+        `name` is what -o name prints [the first cell]; with `widths` of the columns, in cells, a table's rows align.
+        """
+        view = View(columns, (row,), None if data is None else [data], names=None if name is None else [name])
         from mgov.cli import printers
 
         if self.format in (JSON, JSONL):
@@ -200,6 +215,9 @@ class Output:
             self._has_csv_header = True
         elif self.format == NAME:
             text = printers.names(view, self.shown)
+        elif self.format == TABLE and widths:
+            look = printers.Look(None, self.has_color(self.stdout), self.shown)
+            text = printers.aligned(view, self.columns, widths, look)
         else:
             text = printers.plain(view, self.columns, self.shown)
         self.write(text)

@@ -69,6 +69,22 @@ def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = Fals
     return "".join(out)
 
 
+def aligned(view: View, picked: Sequence[str], widths: Sequence[int], look: Look) -> str:
+    """The rows of a table whose other rows are not known yet: cells padded to the `widths` of the view's columns."""
+    chosen = pick(view.columns, picked)
+    columns = [view.columns[i] for i in chosen]
+    return "".join(
+        _line(
+            [look.shown(as_text(row[i])) for i in chosen],
+            [_style(view.columns[i], row[i], look) for i in chosen],
+            columns,
+            [max(widths[i], cells(look.shown(as_text(row[i])))) for i in chosen],
+            look,
+        )
+        for row in view.lines()
+    )
+
+
 def pick(columns: Sequence[Column], picked: Sequence[str], *, is_wide: bool = True) -> list[int]:
     """The indexes of the columns to print: those picked, in that order, or all that the format shows."""
     if not picked:
@@ -184,7 +200,7 @@ def csv_text(view: View, picked: Sequence[str], *, has_header: bool = True) -> s
 
 def _csv_cell(value: Any) -> str:
     text = as_text(value)
-    is_formula = text.startswith(_FORMULA) and not isinstance(value, (int, float))
+    is_formula = text.startswith(_FORMULA) and text != "-" and not isinstance(value, (int, float))
     return clean("'" + text if is_formula else text, keep="\t\n")
 
 

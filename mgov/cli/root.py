@@ -72,7 +72,7 @@ class Command(TyperCommand):
         session: Session = ctx.obj
         if session.has_child and not self.facts.takes_child:
             raise UsageError(f"{ctx.command_path} takes no command after --", hint=f"{ctx.command_path} --help")
-        session.out.settle(self.facts.formats, self.facts.columns)
+        session.out.settle(self.facts.formats, (*self.facts.columns, *self.facts.watch_columns))
         session.start_deadline()
         return rest
 
@@ -100,6 +100,9 @@ class Command(TyperCommand):
             formatter.write_paragraph()
             with formatter.indentation():
                 formatter.write_text(f"Columns: {names}")
+                if self.facts.watch_columns:
+                    changes = ", ".join(c.name for c in self.facts.watch_columns)
+                    formatter.write_text(f"Columns of a change that --watch prints: {changes}")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, the command's own options, the global ones."""

@@ -201,6 +201,15 @@ def health_columns(now: float = 0.0) -> tuple[Column, ...]:
     )
 
 
+TRANSITION_COLUMNS = (                          # what --watch prints of each change where no table is drawn
+    Column("at"),
+    Column("target"),
+    Column("before", style=style),
+    Column("status", style=style),
+    Column("reason"),
+)
+
+
 def health_view(
     results: Sequence[Checked], now: float, history_of: Callable[[Checked], tuple[Any, ...]] | None = None
 ) -> View:

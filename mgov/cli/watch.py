@@ -5,12 +5,13 @@ from __future__ import annotations
 from random import random
 from typing import TYPE_CHECKING, Any
 
-from mgov.cli.output import TABLE, Column
+from mgov.cli.output import TABLE
 from mgov.cli.pausing import pause
-from mgov.cli.rows import style, time_of
+from mgov.cli.rows import TRANSITION_COLUMNS, health_columns, time_of
 from mgov.cli.sweeping import status_of
+from mgov.cli.text import cells
 from mgov.errors import OK
-from mgov.model.health import jittered
+from mgov.model.health import STATUSES, jittered
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
 
 TICK_S = 0.5
 GONE = "gone"
-CHANGE_COLUMNS = (
-    Column("at"),
-    Column("target"),
-    Column("before", style=style),
-    Column("status", style=style),
-    Column("reason"),
-)
+_STATUS_CELLS = max(len(status) for status in STATUSES)
 
 
 class Watch(NamedTuple):
@@ -60,6 +55,7 @@ class Change(NamedTuple):
 def watch_health(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
     """Look again and again; the status is the last look's. Statuses get worse only after three looks in a row."""
     is_live = session.out.is_terminal and session.out.format == TABLE and session.environ.get("TERM") != "dumb"
+    session.out.check_columns(health_columns() if is_live else TRANSITION_COLUMNS)
     return (_live if is_live else _lines)(session, sweep, watch, reports)
 
 
@@ -112,41 +108,36 @@ def _run_on_change(session: Session, command: Sequence[str], change: Change) -> 
 
 
 def _lines(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
+    widest = 0
     for results, changes, is_last in _looks(session, sweep, watch, reports):
+        widest = max([widest, *(cells(session.out.shown(change.target)) for change in changes)])
         for change in changes:
-            if change.result is not None:
-                _emit(session, change.result, change.before)
-            else:
-                _emit_gone(session, change.target, change.before or "")
+            _emit(session, change, widest)
         if is_last:
             return status_of(results)
         pause(session, watch.pause_s)
     return OK
 
 
-def _emit(session: Session, result: Checked, before: str | None) -> None:
-    health = result.health
-    at = time_of(health.checked_at if health.checked_at is not None else session.clock.now())
-    row = (at, result.name, before or "-", health.status, health.reason)
+def _emit(session: Session, change: Change, widest: int) -> None:
+    """Print one change; `widest` is the width of the longest target so far."""
+    result = change.result
+    checked_at = result.health.checked_at if result is not None else None
+    at = time_of(checked_at if checked_at is not None else session.clock.now())
+    reason = result.health.reason if result is not None else "no longer registered"
+    service, _, instance = change.target.partition("/") if result is None else (result.service, "", result.instance)
     data: dict[str, Any] = {
         "at": at,
-        "service": result.service or None,
-        "instance": result.instance or None,
-        "url": result.url,
-        "before": before,
-        "status": health.status,
-        "reason": health.reason,
+        "service": service or None,
+        "instance": instance or None,
+        "url": result.url if result is not None else None,
+        "before": change.before,
+        "status": change.after,
+        "reason": reason,
     }
-    session.out.emit(CHANGE_COLUMNS, row, data)
-
-
-def _emit_gone(session: Session, target: str, before: str) -> None:
-    at, reason = time_of(session.clock.now()), "no longer registered"
-    service, _, instance = target.partition("/")
-    row = (at, target, before, GONE, reason)
-    data = {"at": at, "service": service, "instance": instance, "url": None, "before": before, "status": GONE,
-            "reason": reason}
-    session.out.emit(CHANGE_COLUMNS, row, data)
+    row = (at, change.target, change.before or "-", change.after, reason)
+    widths = (len(at or ""), widest, _STATUS_CELLS, _STATUS_CELLS, 0)
+    session.out.emit(TRANSITION_COLUMNS, row, data, name=change.target, widths=widths)
 
 
 def _live(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:

@@ -1,6 +1,7 @@
 """health as CI stands on it: gates, reports, expectations, causes; and what show says of the past."""
 
 import json
+import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -138,6 +139,54 @@ def test_a_gate_waits_for_what_is_gone(run):
     assert run("health", DEAD, "--wait", "1s", "--for", "gone").code == 0
 
 
+def test_a_gate_for_what_is_gone_opens_when_it_is_deregistered(mgov_process, mgov, server, tmp_path):
+    mgov("register", "orders", server.url, "--health", "/")
+    process = mgov_process("-S", str(tmp_path / "store"), "health", "orders", "--wait", "20s", "--for", "gone", "-v")
+    assert "is healthy" in process.stderr.readline()
+    assert mgov("deregister", "orders", "--all", "--yes").code == 0
+    process.communicate(timeout=25)
+    assert process.returncode == 0
+
+
+def test_a_service_without_instances_is_gone_and_one_that_nobody_registered_may_be_mistyped(mgov):
+    mgov("register", "empty")
+    assert mgov("health", "empty", "--wait", "1s", "--for", "gone").code == 0
+    assert mgov("health", "emty", "--wait", "1s", "--for", "gone").code == 3
+    assert mgov("health", "empty", "--wait", "1s").code == 3
+
+
+def test_what_was_last_seen_is_the_answer_of_a_gate_that_stays_shut_too(run, server):
+    result = run("health", server.url, DEAD, "--wait", "300ms", "-o", "json")
+    assert result.code == 5
+    assert [found["status"] for found in json.loads(result.out)] == ["healthy", "unhealthy"]
+
+
+@pytest.mark.parametrize(("options", "line"), [
+    (("-o", "name"), "{url}"),
+    (("-o", "csv", "--columns", "target,before,status"), "target,before,status\r\n{url},-,healthy\r"),
+    (("-o", "table", "--columns", "before,status,target,reason"), "-            healthy      {url}  HTTP 200 OK"),
+])
+def test_a_change_is_printed_in_each_format(run, server, options, line):
+    result = run("health", server.url, "--watch", "--count", "1", *options)
+    assert (result.code, result.out, result.err) == (0, line.format(url=server.url + "/") + "\n", "")
+
+
+def test_what_fails_first_is_told_under_the_results_that_say_so(mgov_process, mgov, server, tmp_path):
+    mgov("register", "users", DEAD, "--health", "/")
+    mgov("register", "orders", server.url, "--health", "/", "--depends-on", "users")
+    process = mgov_process("-S", str(tmp_path / "store"), "health", stderr=subprocess.STDOUT)
+    told = process.communicate(timeout=20)[0].splitlines()
+    assert [line.split("\t")[0] for line in told] == [
+        "orders", "users", "users fails first: connection refused", "  would suffer: orders",
+        "1 of 2 healthy; 1 unhealthy",
+    ]
+
+
+def test_the_lines_of_a_table_of_changes_align(run, server):
+    first, second = run("health", server.url, DEAD, "--watch", "--count", "1", "-o", "table").out.splitlines()
+    assert first.index("HTTP 200") == second.index("connection refused")
+
+
 @pytest.mark.parametrize(("argv", "message"), [
     (("--any",), "--any goes with --wait"),
     (("--stable", "1s"), "--stable goes with --wait"),
@@ -149,6 +198,12 @@ def test_a_gate_waits_for_what_is_gone(run):
      "--insecure accepts any certificate, so --cacert has no meaning beside it"),
     (("orders/i-1",), "'orders/i-1' is neither a service nor a URL"),
     (("--until-change",), "--until-change goes with --watch"),
+    (("--interval", "2s"), "--interval goes with --watch"),
+    (("--watch", "--count", "1", "--any"), "--any goes with --wait"),
+    (("--watch", "--count", "1", "--for", "gone"), "--for goes with --wait"),
+    (("--deep",), "--deep is for services: nobody knows what a bare URL needs"),
+    (("--watch", "--count", "1", "--columns", "url"), "unknown column: url"),
+    (("--columns", "before"), "unknown column: before"),
     (("--watch", "--wait", "1s"), "--watch goes with neither --wait nor a command behind --"),
     (("--wait", "1s", "--any", "--min-healthy", "2"), "--any and --min-healthy say two different things"),
     (("--wait", "1s", "--for", "up"), "--for takes healthy, degraded or gone, not 'up'"),
