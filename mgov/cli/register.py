@@ -10,7 +10,7 @@ import typer
 from mgov.cli.options import Context, command
 from mgov.cli.output import View
 from mgov.cli.rows import OUTCOME_COLUMNS, outcomes_view
-from mgov.errors import ChildNotFound, ChildNotRunnable, InputError, UsageError
+from mgov.errors import ChildNotFound, ChildNotRunnable, DeadlineExceeded, InputError, UsageError
 from mgov.model.registration import Registration
 from mgov.model.service import check_schema, openapi_endpoints, parse_dependency
 from mgov.model.units import parse_duration
@@ -179,7 +179,8 @@ def heartbeat(
 ) -> int | None:
     """Record that an instance with a TTL is alive. Says nothing when all is well.
 
-    With a command behind --, run it first: healthy when it ends with 0, else unhealthy; its status is returned.
+    With a command behind --, run it first: healthy when it ends with 0, else unhealthy; its status is returned. A job
+    that may hang is given a --deadline: then it is ended, and unhealthy.
     """
     session = ctx.obj
     registry = session.platform().registry
@@ -194,7 +195,7 @@ def heartbeat(
     beating = registry.beating(name, instance)
     try:
         ended = run_child(session)
-    except (ChildNotFound, ChildNotRunnable) as error:
+    except (ChildNotFound, ChildNotRunnable, DeadlineExceeded) as error:
         registry.heartbeat(name, beating, status=UNHEALTHY, note=error.message)
         raise
     registry.heartbeat(

@@ -122,6 +122,15 @@ def test_a_job_whose_command_is_not_there_is_unhealthy(mgov):
     assert (instance["status"], instance["reason"]) == ("unhealthy", "/nowhere/backup: no such program")
 
 
+def test_a_job_that_is_not_done_by_its_deadline_is_ended_and_unhealthy(mgov):
+    mgov("register", "backup", "--id", "b-1", "--ttl", "1h")
+    mgov("heartbeat", "backup")
+    late = mgov("heartbeat", "backup", "--deadline", "300ms", "--", "sleep", "30")
+    assert (late.code, late.err) == (5, "mgov: the deadline of 300ms is over\n")
+    (instance,) = json.loads(mgov("instances", "-o", "json").out)
+    assert (instance["status"], instance["reason"]) == ("unhealthy", "the deadline of 300ms is over")
+
+
 def test_a_watch_goes_on_when_a_service_goes(mgov_process, mgov, server, tmp_path):
     mgov("register", "orders", server.url, "--health", "/")
     process = mgov_process(
