@@ -18,22 +18,35 @@ SHOWN_NAMES = 8
 
 def tell_causes(session: Session, results: Sequence[Checked]) -> None:
     """Say on stderr, after a sweep with failures, what failed first and who suffers; nothing where all is well."""
-    found = [result.to_result() for result in results]
-    suspicion = suspect_prober(found)
+    suspicion = suspicion_of(results)
     if suspicion:
         session.out.warn(suspicion)
-    failing = failing_services(found)
+    for line in cause_lines(session, results):
+        session.out.note(line)
+
+
+def suspicion_of(results: Sequence[Checked]) -> str:
+    """A sentence that suspects this machine rather than every target at once; '' without a reason to."""
+    return suspect_prober([result.to_result() for result in results])
+
+
+def cause_lines(session: Session, results: Sequence[Checked]) -> list[str]:
+    """Each root of what fails, and under it who fails because of it or would suffer; a root without dependents is left
+    out."""
+    failing = failing_services([result.to_result() for result in results])
     if not failing:
-        return
+        return []
+    lines = []
     reasons = {r.service: r.health.reason for r in reversed(results) if r.service in failing and r.is_failing}
     for cause in diagnose(graph_of(session), failing).causes:
         if cause.failing or cause.endangered:
             why = f": {reasons[cause.root[0]]}" if reasons.get(cause.root[0]) else ""
-            session.out.note(f"{' and '.join(cause.root)} fails first{why}")
+            lines.append(f"{' and '.join(cause.root)} fails first{why}")
             if cause.failing:
-                session.out.note(f"  because of it: {_listed(cause.failing)}")
+                lines.append(f"  because of it: {_listed(cause.failing)}")
             if cause.endangered:
-                session.out.note(f"  would suffer: {_listed(cause.endangered)}")
+                lines.append(f"  would suffer: {_listed(cause.endangered)}")
+    return lines
 
 
 def graph_of(session: Session) -> Graph:

@@ -7,6 +7,7 @@ made; the alternate screen is only cut. So it is drawn there, anew at each chang
 from __future__ import annotations
 
 import io
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -37,9 +38,10 @@ class LiveScreen:
         )
         self._is_drawing = False
         self._was_drawn = False
+        self._is_stop_due = False
         self._stderr = session.out.stderr
         self._said = io.StringIO()
-        self._on_resize_before: Any = None
+        self._before: dict[signal.Signals, Any] = {}
 
     def text(self, *, is_last: bool) -> str:
         """What the screen shows, without the newline at its end; `is_last` for what stays when all is over."""
@@ -52,14 +54,16 @@ class LiveScreen:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._on_resize_before = signal.signal(signal.SIGWINCH, self._on_resize)
+            self._before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._on_resize)
+            if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:      # without job control it is ignored
+                self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._on_stop)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._on_resize_before is not None:
-            signal.signal(signal.SIGWINCH, self._on_resize_before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
         self.hide()
         if self._was_drawn:
             self._session.out.write(self.text(is_last=True) + "\n")
@@ -77,6 +81,8 @@ class LiveScreen:
             self._live.update(Text.from_ansi(text, no_wrap=True, overflow="crop"), refresh=True)
         finally:
             self._is_drawing = False
+        if self._is_stop_due:
+            self._stop()
 
     def hide(self) -> None:
         """Leave the alternate screen, and tell what was said since it was entered."""
@@ -93,6 +99,22 @@ class LiveScreen:
     def _on_resize(self, _number: int, _frame: object) -> None:
         # Also in the middle of a sweep. While one is drawn, the next tick draws again.
         if self._live.is_started and not self._is_drawing:
+            self.draw()
+
+    def _on_stop(self, _number: int, _frame: object) -> None:
+        self._is_stop_due = True
+        if not self._is_drawing:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Stop as Ctrl-Z asks: the shell gets its own screen back, and ours is drawn again when `fg` lets us go on."""
+        self._is_stop_due = False
+        is_shown = self._live.is_started
+        self.hide()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._on_stop)
+        if is_shown:
             self.draw()
 
 

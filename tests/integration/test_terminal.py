@@ -137,6 +137,33 @@ def test_a_watch_that_ends_by_itself_leaves_its_last_state_below_what_was_there_
     assert terminal.ask("alternate_on") == "0"
 
 
+@pytest.mark.usefixtures("fleet")
+def test_ctrl_z_gives_the_shell_its_screen_back_and_fg_draws_the_table_again(terminal, mgov):
+    terminal.type(f"{mgov} health --watch --interval 1s")
+    terminal.wait_for(is_table)
+    terminal.press("C-z")
+    terminal.wait_for(lambda seen: any("topped" in line for line in seen) and not is_table(seen))
+    assert terminal.ask("alternate_on") == "0"
+    assert terminal.ask("cursor_flag") == "1"
+    terminal.type("fg")
+    terminal.wait_for(lambda seen: is_table(seen) and terminal.ask("alternate_on") == "1")
+    terminal.press("C-c")
+    terminal.wait_for(is_last_state)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_what_fails_first_and_who_would_suffer_stands_under_the_live_table(terminal, mgov, mgov_process, tmp_path):
+    words = ("register", "here", "--depends-on", "gone", "--store", str(tmp_path / "store"))
+    assert mgov_process(*words).wait() == 0
+    terminal.type(f"{mgov} health --watch --interval 1s")
+    lines = terminal.wait_for(is_table)
+    foot = lines.index("gone fails first: connection refused")
+    assert lines[foot + 1] == "  would suffer: here"
+    assert lines[foot + 2].startswith("1 of 2 healthy; 1 unhealthy; next look")
+    terminal.press("C-c")
+    terminal.wait_for(is_last_state)
+
+
 def test_a_resize_is_answered_at_once_though_a_look_is_under_way(terminal, mgov, open_port):
     slow = f"http://127.0.0.1:{open_port}/"                 # accepts, and never answers
     terminal.type(f"{mgov} health {slow} --watch --interval 100ms --timeout 4s --count 2")
