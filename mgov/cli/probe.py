@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -210,7 +211,7 @@ def _document(one: Probed) -> dict[str, Any]:
             "subject": seen.cert_subject,
             "issuer": seen.cert_issuer,
             "expires_at": time_of(seen.cert_expires_at),
-            "days_left": round((seen.cert_expires_at - judged.checked_at) / _DAY_S, 1),
+            "days_left": floor((seen.cert_expires_at - judged.checked_at) / _DAY_S * 10) / 10,
         }
     return {
         "service": one.named.service,

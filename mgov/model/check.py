@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+_SPOKEN = (HTTP, HTTPS, TCP, TLS, GRPC, GRPCS)
 
 def parse_check(
     text: str,
@@ -61,6 +62,9 @@ def parse_check_url(
     text: str, *, interval_s: float = DEFAULT_INTERVAL_S, timeout_s: float = DEFAULT_TIMEOUT_S
 ) -> Check:
     """The check of a bare URL: http, https, tcp, grpc, grpcs (the path names a service), or tls for a certificate."""
+    named, found, _ = text.partition("://")
+    if found and named.lower() not in _SPOKEN:          # before the port that such a URL may lack
+        raise UsageError(f"{text[:80]!r} cannot be checked", hint="checks speak http, https, tcp, tls, grpc and grpcs")
     scheme, host, port, path = split_url(text)
     if scheme in (TCP, TLS):
         if path not in ("", "/"):
@@ -68,9 +72,7 @@ def parse_check_url(
         return Check(scheme, f"{scheme}://{authority(host, port)}", interval_s, timeout_s)
     if scheme in (GRPC, GRPCS):
         return Check(scheme, f"{scheme}://{authority(host, port)}{path if path != '/' else ''}", interval_s, timeout_s)
-    if scheme in (HTTP, HTTPS):
-        return Check(scheme, f"{scheme}://{authority(host, port)}{path or '/'}", interval_s, timeout_s)
-    raise UsageError(f"{text[:80]!r} cannot be checked", hint="checks speak http, https, tcp, tls, grpc and grpcs")
+    return Check(scheme, f"{scheme}://{authority(host, port)}{path or '/'}", interval_s, timeout_s)
 
 
 def parse_check_table(table: "Mapping[str, Any]", *, protocol: str, host: str, port: int) -> Check:

@@ -17,6 +17,7 @@ from mgov.model.expectation import (
     STATUS,
     Expectation,
 )
+from mgov.model.names import suggest
 from mgov.model.pattern import BadPattern, compile_pattern
 from mgov.model.units import parse_duration
 
@@ -79,7 +80,8 @@ class Parser:
         return self._text[self._at : self._end]
 
     def _fault(self, at: int, reason: str, hint: str | None = None) -> UsageError:
-        return UsageError(f"expectation {self._text[:80]!r}, column {at + 1}: {reason}", hint=hint)
+        # Not its repr: a backslash that is doubled would stand two columns wide.
+        return UsageError(f"expectation '{self._text[:80]}', column {at + 1}: {reason}", hint=hint)
 
     def _skip_spaces(self) -> None:
         while self._at < self._end and self._text[self._at].isspace():
@@ -98,7 +100,9 @@ class Parser:
         subject = self._text[start : self._at]
         if subject not in _TAKES:
             what = f"{subject[:40]!r} is nothing that can be expected" if subject else "nothing is named"
-            raise self._fault(start, what, hint=f"begin with {', '.join(_TAKES)}; such as status=2xx")
+            near = suggest(subject.lower(), list(_TAKES))
+            begin = f"begin with {', '.join(_TAKES)}; such as status=2xx"
+            raise self._fault(start, what, hint=f"did you mean {near}? {begin}" if near else begin)
         return subject
 
     def _name(self, subject: str) -> Any:

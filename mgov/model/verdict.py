@@ -98,8 +98,12 @@ def _latency(expectation: Expectation, answer: _Answer) -> tuple[str, bool]:
     total_ms = answer.seen.total_ms
     if answer.missing or total_ms is None:
         return answer.missing or "no answer", False
-    operator = "<=" if expectation.operator == "=" else expectation.operator
-    return f"{total_ms:.1f} ms", _COMPARE[operator](total_ms, expectation.value * 1000)
+    holds = _COMPARE["<=" if expectation.operator == "=" else expectation.operator]
+    limit_ms = expectation.value * 1000
+    is_met = holds(total_ms, limit_ms)
+    # So many digits that what is shown does not deny the verdict: 200.04 ms, not 200.0, where 200 ms were allowed.
+    digits = next((d for d in (1, 2, 3) if holds(round(total_ms, d), limit_ms) == is_met), 6)
+    return f"{total_ms:.{digits}f} ms", is_met
 
 
 def _certificate(expectation: Expectation, answer: _Answer) -> tuple[str, bool]:

@@ -26,6 +26,7 @@ _REASONS = {
     "TLSV1_ALERT_PROTOCOL_VERSION": "the peer refuses TLS 1.2 and newer",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the peer found no common TLS settings",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer requires a client certificate",
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": "the peer does not speak HTTP/2 over TLS",       # gRPC alone asks for one
     "UNEXPECTED_EOF_WHILE_READING": "closed by the peer during the TLS handshake",
 }
 
@@ -190,5 +191,11 @@ def failed_read(error: OSError) -> Exception:
 
 
 def _words(error: ssl.SSLError) -> str:
-    reason = error.reason or ""
-    return _REASONS.get(reason) or f"TLS failed: {reason.lower().replace('_', ' ') or error}"
+    reason = error.reason or _unnamed(error)
+    return _REASONS.get(reason) or f"TLS failed: {reason.lower().replace('_', ' ')}"
+
+
+def _unnamed(error: ssl.SSLError) -> str:
+    """OpenSSL's reason where Python has no name for it: `[SSL] tlsv1 alert unknown psk identity (_ssl.c:1006)`."""
+    said = str(error.args[-1] if error.args else error).rpartition("] ")[2].partition(" (_ssl.c")[0]
+    return said.upper().replace(" ", "_")

@@ -130,6 +130,7 @@ def test_looking_and_dry_runs_change_no_byte_of_the_store(mgov, tmp_path, argv):
         (("health", "localhost:8080"), 2, "'localhost:8080' is neither a service nor a URL"),
         (("health", "--count", "3"), 2, "--count goes with --watch"),
         (("health", "ftp://h:21"), 2, "'ftp://h:21' cannot be checked"),
+        (("health", "ftp://h"), 2, "'ftp://h' cannot be checked"),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else None,
 )

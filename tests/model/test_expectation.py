@@ -120,7 +120,16 @@ def test_soft_is_said_before_or_behind_and_a_last_question_mark_can_be_meant(tex
 def test_a_fault_is_told_with_its_column(text, column, words):
     with pytest.raises(UsageError) as caught:
         parse_expectation(text)
-    assert caught.value.message == f"expectation {text[:80]!r}, column {column}: {words}"
+    assert caught.value.message == f"expectation '{text[:80]}', column {column}: {words}"
+
+
+@pytest.mark.parametrize(
+    ("text", "near"), [("stauts=200", "status"), ("Status=200", "status"), ("heder:X=1", "header")]
+)
+def test_a_mistyped_subject_gets_a_suggestion(text, near):
+    with pytest.raises(UsageError) as caught:
+        parse_expectation(text)
+    assert caught.value.hint.startswith(f"did you mean {near}? begin with status, ")
 
 
 @given(st.one_of(

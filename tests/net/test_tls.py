@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from mgov.model.measurement import Measurement
 from mgov.net.certificate import read_certificate
 from mgov.net.sweep import Target, sweep_now
+from mgov.net.tls import failed_handshake
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl command is not installed")
 
@@ -156,6 +157,16 @@ def test_when_a_certificate_expired_is_told_even_when_nobody_asked(certificates)
         server.close()
     assert seen.detail == "certificate has expired"
     assert seen.cert_expires_at == 1609459200.0         # 2021-01-01T00:00:00Z
+
+
+@pytest.mark.parametrize(("reason", "words"), [
+    ("tlsv1 alert no application protocol", "the peer does not speak HTTP/2 over TLS"),
+    ("tlsv1 alert unknown psk identity", "TLS failed: tlsv1 alert unknown psk identity"),
+])
+def test_an_alert_that_python_has_no_name_for_is_told_without_its_own_source_line(reason, words):
+    error = ssl.SSLError(1, f"[SSL] {reason} (_ssl.c:1006)")
+    error.reason = None
+    assert failed_handshake(error, "").detail == words
 
 
 def test_a_tls_target_is_a_handshake_and_a_certificate(server, valid, sweep_on):
