@@ -144,8 +144,10 @@ def health(
 
 def _answer(session: Session, results: Sequence[Checked], reports: Reports) -> int:
     """The results, and under them what failed first, what follows from it, and how many are well."""
-    reports.write(results)
-    session.out.show(health_view(results, session.clock.now(), _history_of(session)))
+    try:
+        reports.write(results)
+    finally:                                    # a report that cannot be written costs nobody the answer
+        session.out.show(health_view(results, session.clock.now(), _history_of(session)))
     if status_of(results):
         from mgov.cli.causes import tell_causes
 

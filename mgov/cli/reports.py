@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mgov.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,21 +16,27 @@ if TYPE_CHECKING:
 class Reports:
     """The reports that one command line asks for; none costs nothing. GitHub's are made by themselves in Actions.
 
-    OutputError, before anything is looked at, for a file that cannot be written where it is asked for.
+    Before anything is looked at: OutputError for a file that cannot be written where it is asked for, UsageError for
+    what names none, such as a variable that a job forgot to set.
     """
 
     def __init__(self, session: Session, *, junit: str | None, textfile: str | None, is_github: bool) -> None:
         self._session = session
         self._junit, self._textfile = junit, textfile
         self._is_github = is_github or session.environ.get("GITHUB_ACTIONS") == "true"
-        for path in (junit, textfile):
-            if path:
+        for flag, path in (("--junit", junit), ("--textfile", textfile)):
+            if path is not None:
                 from mgov.store.outfile import check_place
 
+                if path in ("", "-"):
+                    raise UsageError(f"{flag} takes a file, not {path!r}", hint=f"{flag} /dev/stdout prints it")
                 check_place(path)
 
-    def write(self, results: Sequence[Checked]) -> None:
-        """Write each report whole, and add to the job summary; raise OutputError when one cannot be written."""
+    def write(self, results: Sequence[Checked], *, is_last: bool = True) -> None:
+        """Write each report whole, and where no further look follows, tell GitHub and add to the job summary.
+
+        Raise OutputError when one cannot be written.
+        """
         if not (self._junit or self._textfile or self._is_github):
             return
         from mgov.store.outfile import append_to, write_whole
@@ -45,7 +53,7 @@ class Reports:
             write_whole(self._textfile, rendering.text)
             for note in rendering.notes:
                 self._session.out.note(note)
-        if self._is_github:
+        if self._is_github and is_last:
             from mgov.formats.github import summary, workflow_commands
 
             # The runner reads commands from both streams; stdout belongs to the answer.

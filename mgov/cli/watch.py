@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import random
 from typing import TYPE_CHECKING, Any
 
+from mgov.cli.causes import suspicion_of
 from mgov.cli.output import TABLE
 from mgov.cli.pausing import pause
 from mgov.cli.rows import TRANSITION_COLUMNS, health_columns, time_of
@@ -73,14 +74,15 @@ def _looks(
     while True:
         results = sweep(may_be_missing=looks > 0)       # what goes while it is watched is a change; a typo is none
         looks += 1
-        reports.write(results)
         changes = _changes(known, results)
+        has_changed = any(change.before is not None for change in changes)
+        is_last = looks == watch.most or (watch.until_change and has_changed)
+        reports.write(results, is_last=is_last)
         for change in changes:
             if change.before is not None and watch.on_change:
                 before_command()
                 _run_on_change(session, watch.on_change, change)
-        has_changed = any(change.before is not None for change in changes)
-        yield results, changes, looks == watch.most or (watch.until_change and has_changed)
+        yield results, changes, is_last
 
 
 def _changes(known: dict[str, str], results: Sequence[Checked]) -> list[Change]:
@@ -109,10 +111,14 @@ def _run_on_change(session: Session, command: Sequence[str], change: Change) -> 
 
 def _lines(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
     widest = 0
+    suspicion = ""
     for results, changes, is_last in _looks(session, sweep, watch, reports):
         widest = max([widest, *(cells(session.out.shown(change.target)) for change in changes)])
         for change in changes:
             _emit(session, change, widest)
+        before, suspicion = suspicion, suspicion_of(results)
+        if suspicion and not before:
+            session.out.warn(suspicion)
         if is_last:
             return status_of(results)
         pause(session, watch.pause_s)

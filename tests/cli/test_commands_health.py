@@ -180,6 +180,29 @@ def test_a_change_is_printed_in_each_format(run, server, options, line):
     assert (result.code, result.out, result.err) == (0, line.format(url=server.url + "/") + "\n", "")
 
 
+def test_a_watch_in_actions_tells_github_once_at_its_end(run, tmp_path):
+    place = tmp_path / "summary.md"
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(place)}
+    result = run("health", DEAD, "--watch", "--interval", "100ms", "--count", "3", env=env)
+    assert (result.code, result.err.count("::error ")) == (1, 1)
+    assert place.read_text(encoding="utf-8").count("### ") == 1
+
+
+def test_a_report_that_cannot_be_written_costs_nobody_the_answer(run, server):
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "/nowhere/summary.md"}
+    result = run("health", server.url, env=env)
+    assert (result.code, "HTTP 200 OK" in result.out) == (74, True)
+    assert result.err.startswith("mgov: /nowhere/summary.md could not be written: no such file or directory")
+
+
+def test_a_watch_in_a_pipe_suspects_its_own_network_once(run):
+    urls = [f"http://127.0.0.{number}:9" for number in (1, 2, 3)]
+    result = run("health", *urls, "--watch", "--interval", "100ms", "--count", "2")
+    assert (result.code, len(result.out.splitlines())) == (1, 3)
+    assert result.err == "warning: none of 3 targets on 3 hosts could be reached: " \
+                         "is the network of this machine at fault?\n"
+
+
 def test_what_fails_first_is_told_under_the_results_that_say_so(mgov_process, mgov, server, tmp_path):
     mgov("register", "users", DEAD, "--health", "/")
     mgov("register", "orders", server.url, "--health", "/", "--depends-on", "users")
@@ -218,6 +241,8 @@ def test_the_lines_of_a_table_of_changes_align(run, server):
     (("--wait", "1s", "--for", "up"), "--for takes healthy, degraded or gone, not 'up'"),
     (("--expect", "stat=1"), "expectation 'stat=1', column 1: 'stat' is nothing that can be expected"),
     (("--key", "k.pem"), "--key goes with --cert"),
+    (("--junit", ""), "--junit takes a file, not ''"),
+    (("--textfile", "-"), "--textfile takes a file, not '-'"),
 ])
 def test_what_does_not_fit_together_is_refused_before_anything_is_probed(run, server, argv, message):
     result = run("health", server.url, *argv)
