@@ -45,14 +45,21 @@ def wait_for_health(
 ) -> View | int:
     """Wait for `demand`; then run the child. Without one, what was last seen is the answer, also 5 late, 1 given up."""
     told: set[str] = set()
+    in_the_way: list[str] = []
 
     def tell(ruling: Ruling) -> None:
-        for line in unmet_lines(ruling.unmet):
+        in_the_way[:] = unmet_lines(ruling.unmet)
+        for line in in_the_way:
             if line not in told:
                 told.add(line)
                 session.out.detail(line)
 
-    passage = wait(sweep, demand, clock=session.clock, wait_s=wait_s, allow_missing=allow_missing, on_look=tell)
+    try:
+        passage = wait(sweep, demand, clock=session.clock, wait_s=wait_s, allow_missing=allow_missing, on_look=tell)
+    except DeadlineExceeded:                    # of the whole command: what was missing is said as well
+        for line in in_the_way:
+            session.out.warn(line)
+        raise
     reports.write(passage.results)
     view = health_view(passage.results, session.clock.now())
     if not passage.is_open:

@@ -42,6 +42,12 @@ def test_a_gate_that_runs_out_of_time_names_every_target_in_the_way_and_runs_not
     assert capfd.readouterr().out == ""
 
 
+def test_a_gate_that_the_commands_deadline_ends_names_what_was_in_the_way_too(run):
+    result = run("health", DEAD, "--wait", "20s", "--deadline", "900ms")
+    assert result.code == 5
+    assert result.err == f"warning: {DEAD}/ is unhealthy: connection refused\nmgov: the deadline of 900ms is over\n"
+
+
 @pytest.mark.parametrize(("options", "code"), [
     (("--any",), 0), (("--min-healthy", "1"), 0), (("--min-healthy", "50%"), 0), (("--min-healthy", "2"), 5),
     (("--fail-fast", "2"), 1), (("--for", "gone"), 5),
