@@ -38,6 +38,9 @@ def check_name(text: str, what: str = "service") -> str:
     better = slug(text)
     hint = f"use {better}" if better else "use lower-case letters, digits, '-', '.' and '_'"
     if what == "service":
+        service, _, instance = text.partition("/")
+        if is_name(service) and is_name(instance):      # as reports name a target
+            hint += f", or two words for an instance: {service} {instance}"
         hint += "; --title holds any text"
     raise InvalidName(f"{text[:80]!r} is not a valid {what} name", hint=hint)
 

@@ -68,3 +68,10 @@ def test_a_url_is_split(url, parts):
 def test_a_word_that_is_nearly_known_is_suggested_and_another_is_not():
     assert suggest("ordrs", ["users", "orders"]) == "orders"
     assert suggest("zzz", ["users", "orders"]) is None
+
+
+def test_an_instance_that_is_named_as_reports_name_it_is_told_how_commands_take_it():
+    with pytest.raises(InvalidName) as refused:
+        check_name("orders/orders-1")
+    assert refused.value.hint == "use orders-orders-1, or two words for an instance: orders orders-1; " \
+                                 "--title holds any text"
