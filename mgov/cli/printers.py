@@ -11,13 +11,13 @@ from functools import cache
 from typing import Any
 
 from mgov.cli.output import Column, View
-from mgov.cli.text import BOLD, HOSTILE, MAX_CELL_CHARS, cells, clean, cut, fit, pad, paint, shorten
+from mgov.cli.text import BOLD, GAP, HOSTILE, MAX_CELL_CHARS, cells, clean, cut, fit, pad, paint, shorten, wrapped
 from mgov.model.names import suggest
 from mgov.model.record import NamedTuple
 
-_GAP = "  "
 _NARROWEST = 4                                          # cells left to a column before whole lines are cut
 _FOLDED_LEAST = 24                                      # cells below which folded words are no longer read as a line
+_NARROWEST_WRAPPED = 8                                  # and before its words are no longer told on further lines
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")             # what a spreadsheet takes for a formula (OWASP, CSV injection)
 
 
@@ -48,7 +48,10 @@ def as_text(value: Any) -> str:
 
 
 def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = False) -> str:
-    """Aligned columns under a header, no lines; cut to the terminal's width. Nothing when there are no rows."""
+    """Aligned columns under a header, no lines; cut to the terminal's width. Nothing when there are no rows.
+
+    Without a header the rows tell one thing, and nothing of it is cut while there is room for words: cells go on below.
+    """
     chosen = pick(view.columns, picked, is_wide=is_wide)
     rows = view.lines()
     if not rows or not chosen:
@@ -57,16 +60,35 @@ def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = Fals
     lines = [[_person(view.columns[i], row[i], look) for i in chosen] for row in rows]
     styles = [[_style(view.columns[i], row[i], look) for i in chosen] for row in rows]
     header = [look.shown(c.name.replace("_", " ").upper()) for c in columns]
-    if columns[-1].is_folded and look.width is not None:
-        lines, styles = _folded(lines, styles, look.width - _taken(lines, header))
     measured = [header, *lines] if view.has_header else lines
     widths = [max(cells(line[i]) for line in measured) for i in range(len(columns))]
     if look.width is not None:
-        widths = _squeeze(widths, look.width)
+        room = look.width - sum(widths[:-1]) - len(GAP) * (len(widths) - 1)
+        may_wrap = columns[-1].is_folded and room >= _FOLDED_LEAST
+        if may_wrap:
+            widths[-1] = min(widths[-1], room)
+        else:
+            widths = _squeeze(widths, look.width)
+            may_wrap = not view.has_header and min(widths) >= _NARROWEST_WRAPPED
+        if may_wrap:
+            lines, styles = _told_whole(lines, styles, widths)
     out = [_line(line, style, columns, widths, look) for line, style in zip(lines, styles, strict=True)]
     if view.has_header:
         out.insert(0, _line(header, [BOLD if look.has_color else None] * len(columns), columns, widths, look))
     return "".join(out)
+
+
+def _told_whole(
+    lines: Sequence[Sequence[str]], styles: Sequence[list[str | None]], widths: Sequence[int]
+) -> tuple[list[list[str]], list[list[str | None]]]:
+    """The rows with cells that are wider than their columns going on in rows below, and the style of each."""
+    told, painted = [], []
+    for line, style in zip(lines, styles, strict=True):
+        pieces = [wrapped(text, width) for text, width in zip(line, widths, strict=True)]
+        for number in range(max(map(len, pieces))):
+            told.append([parts[number] if number < len(parts) else "" for parts in pieces])
+            painted.append(style)
+    return told, painted
 
 
 def aligned(view: View, picked: Sequence[str], widths: Sequence[int], look: Look) -> str:
@@ -111,36 +133,9 @@ def _style(column: Column, value: Any, look: Look) -> str | None:
     return column.style(value) if column.style and look.has_color else None
 
 
-def _taken(lines: list[list[str]], header: list[str]) -> int:
-    """How many cells all columns but the last need."""
-    return sum(max(cells(line[i]) for line in (header, *lines)) + len(_GAP) for i in range(len(header) - 1))
-
-
-def _folded(
-    lines: list[list[str]], styles: list[list[str | None]], room: int
-) -> tuple[list[list[str]], list[list[str | None]]]:
-    """The lines with the words of each last cell broken to `room` cells, and their styles; as they are where that is
-    too little to read."""
-    if room < _FOLDED_LEAST:
-        return lines, styles
-    found: list[list[str]] = []
-    looks: list[list[str | None]] = []
-    for line, style in zip(lines, styles, strict=True):
-        first, *words = line[-1].split(" ")
-        pieces = [first]
-        for word in words:
-            if cells(pieces[-1]) + 1 + cells(word) <= room:
-                pieces[-1] += f" {word}"
-            else:
-                pieces.append(_GAP + word)
-        found += [[*line[:-1], pieces[0]], *([*("" for _ in line[1:]), piece] for piece in pieces[1:])]
-        looks += [style, *([*(None for _ in style[1:]), style[-1]] for _ in pieces[1:])]
-    return found, looks
-
-
 def _squeeze(widths: list[int], width: int) -> list[int]:
     """Take cells from the widest column until the line fits or nothing can be taken."""
-    left = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+    left = sum(widths) + len(GAP) * (len(widths) - 1) - width
     widths = list(widths)
     while left > 0:
         widest = max(range(len(widths)), key=lambda i: widths[i])
@@ -162,14 +157,14 @@ def _line(
     for i, (text, width) in enumerate(zip(line, widths, strict=True)):
         if room is not None:
             width = min(width, room)
-            room -= min(room, width + len(_GAP))
+            room -= min(room, width + len(GAP))
         text = cut(text, width, look.ellipsis)
         to_right = columns[i].align == "right"
         padded = text if i == last and not to_right else pad(text, width, to_right=to_right)
         parts.append(paint(padded, styles[i]))
         if room == 0:
             break
-    return _GAP.join(parts).rstrip(" ") + "\n"
+    return GAP.join(parts).rstrip(" ") + "\n"
 
 
 def plain(view: View, picked: Sequence[str], shown: Callable[[str], str]) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from mgov.cli.text import BOLD, cells, cut, pad, paint, shorten
+from mgov.cli.text import BOLD, GAP, cells, cut, pad, paint, shorten, wrapped
 from mgov.model.record import NamedTuple
 from mgov.model.units import format_age
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from mgov.cli.output import Output
 
@@ -21,8 +21,6 @@ WIDEST_CELL = 28
 NARROWEST_TEXT = 20
 USUAL_HEIGHT = 24
 AHEAD_S = 2.0                                   # clocks of two machines may differ by this and nobody is told
-_GAP = "  "
-
 
 class Section(NamedTuple):
     """Rows under one label. The last cell of a row takes what is left of the line, or the next line where that is too
@@ -81,43 +79,18 @@ def _lines(section: Section, out: Output, *, has_color: bool) -> list[str]:
             _painted(pad(cut(head, width), width), how, has_color)
             for (head, how), width in zip(heads, widths, strict=False)
         ]
-        before = sum(width + len(_GAP) for width in widths[: len(heads)])
+        before = sum(width + len(GAP) for width in widths[: len(heads)])
         room = None if out.width is None else out.width - GUTTER - before
         if room is not None and room < NARROWEST_TEXT and heads:
-            lines.append(_painted(cut(_GAP.join(head for head, _ in heads if head), room + before), None, False))
-            parts, before, room = [], len(_GAP), room + before - len(_GAP)
+            lines.append(_painted(cut(GAP.join(head for head, _ in heads if head), room + before), None, False))
+            parts, before, room = [], len(GAP), room + before - len(GAP)
         room = None if room is None else max(NARROWEST_TEXT, room)
-        pieces = [text] if room is None else _wrapped(text, room) if section.wraps else [cut(text, room)]
+        pieces = [text] if room is None else wrapped(text, room) if section.wraps else [cut(text, room)]
         for number, piece in enumerate(pieces):
-            head = _GAP.join([*parts, ""]) if number == 0 and parts else " " * before
+            head = GAP.join([*parts, ""]) if number == 0 and parts else " " * before
             lines.append(head + _painted(piece, style, has_color))
     return lines
 
 
 def _painted(text: str, style: str | None, has_color: bool) -> str:
     return paint(text, style) if has_color else text
-
-
-def _wrapped(text: str, room: int) -> list[str]:
-    """`text` in lines of at most `room` cells, broken at spaces where there are any; later lines are indented."""
-    lines: list[str] = []
-    line = ""
-    indent = " " * (len(text) - len(text.lstrip(" ")))
-    room -= len(indent)
-    for piece in (piece for word in text[len(indent) :].split(" ") for piece in _pieces(word, room - len(_GAP))):
-        wider = f"{line} {piece}" if line else piece
-        if cells(wider) <= room:
-            line = wider
-        else:
-            lines.append(line)
-            line = _GAP + piece
-    return [indent + whole for whole in (*lines, line)]
-
-
-def _pieces(word: str, room: int) -> Iterator[str]:
-    """A word in parts that fit into `room` cells."""
-    while cells(word) > room:
-        head = cut(word, room, "")
-        yield head
-        word = word[len(head) :]
-    yield word

@@ -6,8 +6,12 @@ import json
 
 import fake_topic
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mgov.cli.text import HOSTILE, cells, clean, cut, fit
+from mgov.cli.output import Column, View
+from mgov.cli.printers import Look, table
+from mgov.cli.text import HOSTILE, cells, clean, cut, fit, wrapped
 
 pytestmark = pytest.mark.usefixtures("fake_tree")
 VISIBLE = "a\\x1b[31m\\x9b\\u202eb\\tc\\nd\\r\\x7f"
@@ -160,3 +164,21 @@ def test_cut_counts_cells_and_never_exceeds_them():
     assert cut("orders", 6) == "orders"
     assert cut("orders", 0) == ""
     assert fit("é€", "latin-1") == "é\\u20ac"
+
+
+def test_key_and_value_rows_go_on_below_and_lose_no_word():
+    columns = (Column("what"), Column("value"), Column("detail"))
+    why = "expected cert=30d, observed expires in 19d"
+    view = View(columns, [("judgement", "unhealthy", why), ("address", "127.0.0.1:9", "")], has_header=False)
+    out = table(view, (), Look(40, False, str))
+    assert all(cells(line) <= 40 for line in out.splitlines())
+    assert out.splitlines()[:2] == ["judgement  unhealthy    expected", "                          cert=30d,"]
+    assert [word for word in out.split() if word in why.split()] == why.split()
+    assert table(view, (), Look(16, False, str)).count("\n") == 2    # no room for words: cut as other tables are
+
+
+@given(st.text(st.sampled_from("ab 订█-"), max_size=60), st.integers(8, 40))
+def test_what_is_wrapped_fits_and_is_whole(text, room):
+    lines = wrapped(text, room)
+    assert all(cells(line) <= room for line in lines)
+    assert "".join("".join(lines).split()) == "".join(text.split())
