@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import CSV, WIDE, View
-from mgov.cli.past import HISTORY_COLUMNS, history_cells
+from mgov.cli.output import View
+from mgov.cli.past import history_of
 from mgov.cli.reports import Reports
 from mgov.cli.rows import TRANSITION_COLUMNS, health_columns, health_view
 from mgov.cli.sweeping import How, counted, status_of, sweeper
@@ -18,11 +18,10 @@ from mgov.model.gate import GONE
 from mgov.model.units import parse_duration, parse_interval, parse_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mgov.cli.session import Session
     from mgov.governance.checked import Checked
-    from mgov.governance.observed import Past
 
 _Text = str | None
 _USUAL_INTERVAL = "10s"
@@ -147,30 +146,13 @@ def _answer(session: Session, results: Sequence[Checked], reports: Reports) -> i
     try:
         reports.write(results)
     finally:                                    # a report that cannot be written costs nobody the answer
-        session.out.show(health_view(results, session.clock.now(), _history_of(session)))
+        session.out.show(health_view(results, session.clock.now(), history_of(session)))
     if status_of(results):
         from mgov.cli.causes import tell_causes
 
         tell_causes(session, results)
     session.out.note(counted(results))
     return status_of(results)
-
-
-def _history_of(session: Session) -> Callable[[Checked], tuple[Any, ...]] | None:
-    """What gives a result's history columns; None where none of them is printed."""
-    out = session.out
-    if out.format not in (WIDE, CSV) and not set(HISTORY_COLUMNS) & set(out.columns):
-        return None
-
-    pasts: dict[str, dict[str, Past]] = {}
-
-    def history_of(result: Checked) -> tuple[Any, ...]:
-        if result.service and result.service not in pasts:
-            pasts[result.service] = session.platform().past(result.service)
-        past = pasts.get(result.service, {}).get(result.instance)
-        return history_cells(past, session.clock.now(), out.encoding)
-
-    return history_of
 
 
 def _refuse_mixed(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mgov.cli.output import CSV, WIDE
 from mgov.cli.rows import time_of
 from mgov.cli.text import fit
 from mgov.model.history import Summary, sparkline, summarize
 from mgov.model.units import format_age
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mgov.cli.session import Session
+    from mgov.governance.checked import Checked
     from mgov.governance.observed import Past
     from mgov.model.history import Transition
 
@@ -49,6 +54,23 @@ def history_cells(past: Past | None, now: float, encoding: str) -> tuple[Any, ..
         share_text(summary.up_1h), share_text(summary.up_7d), p50_ms, p99_ms,
         time_of(changes[-1].at) if changes else None,
     )  # fmt: skip
+
+
+def history_of(session: Session) -> Callable[[Checked], tuple[Any, ...]] | None:
+    """What gives a result's history columns; None where none of them is printed."""
+    out = session.out
+    if out.format not in (WIDE, CSV) and not set(HISTORY_COLUMNS) & set(out.columns):
+        return None
+
+    pasts: dict[str, dict[str, Past]] = {}
+
+    def cells_of(result: Checked) -> tuple[Any, ...]:
+        if result.service and result.service not in pasts:
+            pasts[result.service] = session.platform().past(result.service)
+        past = pasts.get(result.service, {}).get(result.instance)
+        return history_cells(past, session.clock.now(), out.encoding)
+
+    return cells_of
 
 
 def share_text(share: float | None) -> str:

@@ -80,7 +80,11 @@ def _check_targets(names: Sequence[str], urls: Sequence[str], how: How) -> None:
         if ":" in name or "/" in name:
             raise UsageError(f"{name[:80]!r} is neither a service nor a URL", hint=_meant(name))
     if how.expect and names:
-        raise UsageError("--expect is for bare URLs", hint=f"mgov register {names[0]} URL --check-expect ...")
+        from shlex import quote
+
+        raise UsageError(
+            "--expect is for bare URLs", hint=f"mgov register {names[0]} --check-expect {quote(how.expect[0])}"
+        )
     if urls and not names and how.is_deep:
         raise UsageError("--deep is for services: nobody knows what a bare URL needs")
     if urls and not names and how.manner.max_age_s is not None:

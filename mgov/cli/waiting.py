@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.cli.causes import tell_causes
+from mgov.cli.past import history_of
 from mgov.cli.rows import health_view
 from mgov.cli.sweeping import counted
 from mgov.errors import DeadlineExceeded, MgovError, Unmet, UsageError
@@ -61,7 +62,7 @@ def wait_for_health(
             session.out.warn(line)
         raise
     reports.write(passage.results)
-    view = health_view(passage.results, session.clock.now())
+    view = health_view(passage.results, session.clock.now(), history_of(session))
     if not passage.is_open:
         if not session.has_child:
             session.out.show(view)

@@ -176,6 +176,12 @@ def test_what_was_last_seen_is_the_answer_of_a_gate_that_stays_shut_too(run, ser
     assert [found["status"] for found in json.loads(result.out)] == ["healthy", "unhealthy"]
 
 
+def test_a_gate_shows_the_past_where_it_is_asked_for(mgov, server):
+    mgov("register", "orders", server.url, "--health", "/")
+    gate = mgov("health", "--wait", "5s", "--columns", "service,up_1h,last_results")
+    assert (gate.code, gate.out) == (0, "orders\t100 %\t█\n")
+
+
 @pytest.mark.parametrize(("options", "line"), [
     (("-o", "name"), "{url}"),
     (("-o", "csv", "--columns", "target,before,status"), "target,before,status\r\n{url},-,healthy\r"),
@@ -255,6 +261,13 @@ def test_what_does_not_fit_together_is_refused_before_anything_is_probed(run, se
     assert (result.code, result.out) == (2, "")
     assert result.err.splitlines()[0] == f"mgov: {message}"
     assert server.seen == 0
+
+
+def test_the_hint_for_an_expectation_of_a_service_can_be_typed(mgov):
+    mgov("register", "orders", DEAD, "--health", "/")
+    refused = mgov("health", "orders", "--expect", "status<300")
+    assert (refused.code, refused.err.splitlines()[1]) == (2, "hint: mgov register orders --check-expect 'status<300'")
+    assert mgov("register", "orders", "--check-expect", "status<300").code == 0
 
 
 @pytest.mark.parametrize(("command", "code"), [(("/nowhere/at-all",), 127), (("/",), 126)])
