@@ -13,13 +13,18 @@ from mgov.store.folder import write_all
 def write_whole(path: str, data: str | bytes, *, mode: int | None = None) -> None:
     """Put `data` at `path`: who reads it sees the file that was there or the new one, flushed to the disk.
 
-    A symbolic link stays and what it points to is replaced; a pipe or a device (/dev/stdout) is written to as it is.
+    A symbolic link stays and what it points to is replaced; a pipe or a device is written to as it is, and so is one of
+    our own streams (/dev/stdout), also where it leads to a file: that is not ours to replace.
     The file keeps the mode that it had; a new one gets `mode` [0666 less the umask]. Raise OutputError naming `path`;
     then what was there is as it was.
     """
     content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+    number = _stream_of(path)
     try:
-        before = _stat(path)                        # the real path of a pipe behind /dev/stdout leads nowhere
+        if number is not None:
+            write_all(number, content)
+            return
+        before = _stat(path)
         if before is None or stat.S_ISREG(before.st_mode):
             kept_mode = stat.S_IMODE(before.st_mode) if before is not None else None
             _replace(os.path.realpath(path), content, mode, kept_mode)
@@ -31,6 +36,8 @@ def write_whole(path: str, data: str | bytes, *, mode: int | None = None) -> Non
 
 def check_place(path: str) -> None:
     """Raise OutputError if it can be seen beforehand that `write_whole` would fail, before there is work to lose."""
+    if _stream_of(path) is not None:
+        return
     place = os.path.realpath(path)
     folder = os.path.dirname(place)
     if os.path.isdir(place):
@@ -60,6 +67,14 @@ def append_to(path: str, text: str) -> None:
             os.close(descriptor)
     except (OSError, ValueError) as error:
         raise _not_written(path, error) from error
+
+
+def _stream_of(path: str) -> int | None:
+    """The descriptor that `path` names, such as 1 for /dev/stdout and /dev/fd/1; None where it names a file."""
+    folder, _, name = path.rpartition("/")
+    if folder in ("/dev/fd", "/proc/self/fd") and name.isascii() and name.isdigit():
+        return int(name)
+    return {"/dev/stdout": 1, "/dev/stderr": 2}.get(path)
 
 
 def _not_written(path: str, error: OSError | ValueError) -> OutputError:

@@ -126,3 +126,13 @@ def test_what_is_added_stands_behind_what_others_wrote_and_makes_the_file_when_t
 def test_what_cannot_be_added_to_is_an_output_error(path, reason):
     with pytest.raises(OutputError, match=f"could not be written: {reason}"):
         append_to(path, "x")
+
+
+def test_our_own_stream_is_written_to_where_it_stands_also_where_it_leads_to_a_file(tmp_path):
+    log = tmp_path / "job.log"
+    with log.open("w") as stream:
+        stream.write("before\n")
+        stream.flush()
+        write_whole(f"/dev/fd/{stream.fileno()}", "report\n")
+        stream.write("after\n")
+    assert log.read_text() == "before\nreport\nafter\n"
