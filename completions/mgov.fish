@@ -500,7 +500,7 @@ complete -c mgov -n '__mgov_at \'health\'' -l watch -d 'Look again and again; pi
 complete -c mgov -n '__mgov_at \'health\'' -l interval -r -d 'Between the looks of --watch, about [10s]'
 complete -c mgov -n '__mgov_at \'health\'' -l count -r -d 'End --watch after N looks'
 complete -c mgov -n '__mgov_at \'health\'' -l until-change -d 'End --watch at the first change'
-complete -c mgov -n '__mgov_at \'health\'' -l on-change -r -d 'Run at each change of --watch, with MGOV_TARGET, MGOV_STATUS ...'
+complete -c mgov -n '__mgov_at \'health\'' -l on-change -r -d 'Run at each change of --watch'
 complete -c mgov -n '__mgov_at \'health\'' -l wait -r -d 'Look until it is as --for says, at most this long'
 complete -c mgov -n '__mgov_at \'health\'' -l for -r -a 'healthy degraded gone' -d 'One of: healthy, degraded, gone'
 complete -c mgov -n '__mgov_at \'health\'' -l min-healthy -r -d 'With --wait: so many are enough [all]'

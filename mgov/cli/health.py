@@ -67,7 +67,7 @@ def health(
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End --watch after N looks")] = None,
     until_change: Annotated[bool, typer.Option("--until-change", help="End --watch at the first change")] = False,
     on_change: Annotated[
-        _Text, typer.Option(metavar="COMMAND", help="Run at each change of --watch, with MGOV_TARGET, MGOV_STATUS ...")
+        _Text, typer.Option(metavar="COMMAND", help="Run at each change of --watch")
     ] = None,
     wait: Annotated[
         _Text, typer.Option(metavar="DURATION", help="Look until it is as --for says, at most this long")
@@ -96,6 +96,8 @@ def health(
 
     What is seen is kept in the store, for discover and everybody else. Bare URLs need no store. With --wait it is a
     gate: 5 when time runs out, naming what is in the way; else the command behind -- runs, and its status is returned.
+
+    What --on-change runs finds MGOV_TARGET, MGOV_BEFORE, MGOV_STATUS and MGOV_REASON in its environment.
     """
     session = ctx.obj
     watched = {"--interval": interval, "--count": count, "--until-change": until_change, "--on-change": on_change}

@@ -93,6 +93,11 @@ class Output:
         return _is_terminal(self.stdout)
 
     @property
+    def is_heard(self) -> bool:
+        """Whether a person reads stderr as it is written."""
+        return _is_terminal(self.stderr)
+
+    @property
     def encoding(self) -> str:
         """The encoding of stdout."""
         return getattr(self.stdout, "encoding", None) or "utf-8"

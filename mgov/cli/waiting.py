@@ -10,10 +10,12 @@ from mgov.cli.rows import health_view
 from mgov.cli.sweeping import counted
 from mgov.errors import DeadlineExceeded, MgovError, Unmet, UsageError
 from mgov.governance.gates import unmet_lines, wait
-from mgov.model.gate import GONE, Demand, parse_goal, parse_minimum
+from mgov.model.gate import GONE, WAITING, Demand, parse_goal, parse_minimum
 from mgov.model.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mgov.cli.output import View
     from mgov.cli.reports import Reports
     from mgov.cli.session import Session
@@ -45,16 +47,8 @@ def wait_for_health(
     allow_missing: bool,
 ) -> View | int:
     """Wait for `demand`; then run the child. Without one, what was last seen is the answer, also 5 late, 1 given up."""
-    told: set[str] = set()
     in_the_way: list[str] = []
-
-    def tell(ruling: Ruling) -> None:
-        in_the_way[:] = unmet_lines(ruling.unmet)
-        for line in in_the_way:
-            if line not in told:
-                told.add(line)
-                session.out.detail(line)
-
+    tell = _teller(session, demand, in_the_way)
     try:
         passage = wait(sweep, demand, clock=session.clock, wait_s=wait_s, allow_missing=allow_missing, on_look=tell)
     except DeadlineExceeded:                    # of the whole command: what was missing is said as well
@@ -73,6 +67,28 @@ def wait_for_health(
         return run_child(session)
     waited = f" after {format_duration(round(passage.waited_s, 1))}" if passage.waited_s >= 0.1 else ""
     return view._replace(summary=counted(passage.results) + waited)
+
+
+def _teller(session: Session, demand: Demand, in_the_way: list[str]) -> Callable[[Ruling], None]:
+    """What tells of each look that did not open the gate, and leaves in `in_the_way` what it lacked: with -v every new
+    reason, to a person how far it is, for nobody likes to look at nothing for a minute."""
+    told: set[str] = set()
+
+    def tell(ruling: Ruling) -> None:
+        in_the_way[:] = unmet_lines(ruling.unmet)
+        new = [line for line in in_the_way if line not in told]
+        told.update(new)
+        for line in new:
+            session.out.detail(line)
+        stands = f"waiting: {ruling.met_count} {demand.goal}, {ruling.needed} needed"
+        if ruling.progress.met_since is not None:
+            stands += f" for {format_duration(demand.stable_s)}"
+        if ruling.state == WAITING and session.out.is_heard and stands not in told:
+            told.add(stands)
+            more = f" and {len(in_the_way) - 1} more" if len(in_the_way) > 1 else ""
+            session.out.note(f"{stands}; {in_the_way[0]}{more}" if in_the_way else stands)
+
+    return tell
 
 
 def _refusal(session: Session, passage: Passage, demand: Demand, wait_s: float) -> MgovError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.formats.visible import clean
-from mgov.model.health import DEGRADED, HEALTHY, UNHEALTHY
+from mgov.model.health import DEGRADED, HEALTHY, MISSING, UNHEALTHY
 from mgov.model.measurement import LOCAL_ERROR
 from mgov.model.units import format_time
 
@@ -89,7 +89,8 @@ def _case(service: str, result: Result) -> list[str]:
         kind = str(result.evidence.get("error") or result.status)
         inner = _child("failure", reason, kind, result)
     elif outcome == "error":
-        inner = _child("error", reason, LOCAL_ERROR, result)
+        kind = MISSING if result.status == MISSING else str(result.evidence.get("error") or LOCAL_ERROR)
+        inner = _child("error", reason, kind, result)
     elif outcome == "skipped":
         inner = f"<skipped{_attribute('message', _joined(result.status, result.reason))}/>"
     elif result.status == DEGRADED:

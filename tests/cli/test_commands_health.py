@@ -42,6 +42,16 @@ def test_a_gate_that_runs_out_of_time_names_every_target_in_the_way_and_runs_not
     assert capfd.readouterr().out == ""
 
 
+def test_a_person_who_waits_is_told_how_far_it_is_once_for_each_step(run, server):
+    late = run("health", server.url, DEAD, "http://127.0.0.1:8", "--wait", "500ms", tty=True)
+    assert late.code == 5
+    lines = [line for line in late.err.splitlines() if line.startswith("waiting")]
+    assert lines == [f"waiting: 1 healthy, 3 needed; {DEAD}/ is unhealthy: connection refused and 1 more"]
+    stable = run("health", server.url, "--wait", "5s", "--stable", "300ms", tty=True)
+    assert (stable.code, stable.err.splitlines()[0]) == (0, "waiting: 1 healthy, 1 needed for 300ms")
+    assert "waiting" not in run("health", DEAD, "--wait", "300ms").err
+
+
 def test_a_gate_that_the_commands_deadline_ends_names_what_was_in_the_way_too(run):
     result = run("health", DEAD, "--wait", "20s", "--deadline", "900ms")
     assert result.code == 5

@@ -40,6 +40,11 @@ def test_what_could_not_be_probed_from_here_is_an_error_whatever_was_known_befor
         assert error.attrib == {"message": "no file descriptor left", "type": "local-error"}
 
 
+def test_an_error_says_what_kind_it_is():
+    for fields, kind in (({"evidence": {"error": "untrusted"}}, "untrusted"), ({"status": "missing"}, "missing")):
+        assert only_case(result(**{"reason": "r", "is_local": True, **fields})).find("error").get("type") == kind
+
+
 @pytest.mark.parametrize(("status", "reason", "message"), [
     ("maintenance", "disk swap", "maintenance: disk swap"), ("declared", "no check", "declared: no check"),
     ("starting", "", "starting"),
