@@ -29,8 +29,8 @@ class Column(NamedTuple):
     """A column: its name is the key in JSON, the header in a table, and what --columns picks.
 
     `show` makes a person's form of a value (an age, a local time) for table and wide; the other formats get the
-    value itself. `style` names the SGR style of a value, or None. A cell of `is_folded` words is never cut where it
-    ends a table's row: it goes on below.
+    value itself. `style` names the SGR style of a value, or None. Where a terminal is too narrow, columns of `cut_rank`
+    0 lose cells first and those of 2 last; a cell of `is_folded` words that ends a table's row goes on below instead.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Column(NamedTuple):
     is_wide_only: bool = False
     show: "Callable[[Any], str] | None" = None
     style: "Callable[[Any], str | None] | None" = None
+    cut_rank: int = 1
     is_folded: bool = False
 
 

@@ -68,7 +68,7 @@ def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = Fals
         if may_wrap:
             widths[-1] = min(widths[-1], room)
         else:
-            widths = _squeeze(widths, look.width)
+            widths = _squeeze(widths, look.width, [c.cut_rank for c in columns])
             may_wrap = not view.has_header and min(widths) >= _NARROWEST_WRAPPED
         if may_wrap:
             lines, styles = _told_whole(lines, styles, widths)
@@ -133,20 +133,21 @@ def _style(column: Column, value: Any, look: Look) -> str | None:
     return column.style(value) if column.style and look.has_color else None
 
 
-def _squeeze(widths: list[int], width: int) -> list[int]:
-    """Take cells from the widest column until the line fits or nothing can be taken."""
+def _squeeze(widths: Sequence[int], width: int, ranks: Sequence[int]) -> list[int]:
+    """Take cells from the widest column of the lowest rank until the line fits or nothing can be taken."""
     left = sum(widths) + len(GAP) * (len(widths) - 1) - width
-    widths = list(widths)
-    while left > 0:
-        widest = max(range(len(widths)), key=lambda i: widths[i])
-        others = [w for i, w in enumerate(widths) if i != widest]
-        floor = max(_NARROWEST, *others, 0) if others else _NARROWEST
-        if widths[widest] <= _NARROWEST:
-            break
-        take = min(left, max(1, widths[widest] - floor))
-        widths[widest] -= take
-        left -= take
-    return widths
+    squeezed = list(widths)
+    for rank in sorted(set(ranks)):
+        near = [i for i, own in enumerate(ranks) if own == rank]
+        while left > 0:
+            widest = max(near, key=lambda i: squeezed[i])
+            if squeezed[widest] <= _NARROWEST:
+                break
+            floor = max([_NARROWEST, *(squeezed[i] for i in near if i != widest)])
+            take = min(left, max(1, squeezed[widest] - floor))
+            squeezed[widest] -= take
+            left -= take
+    return squeezed
 
 
 def _line(

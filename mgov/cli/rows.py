@@ -116,7 +116,7 @@ def instance_columns(now: float = 0.0) -> tuple[Column, ...]:
         Column("service"),
         Column("id"),
         Column("url"),
-        Column("status", style=style),
+        Column("status", style=style, cut_rank=2),
         Column("checked_at", show=age_shown(now)),
         Column("reason"),
         Column("latency_ms", "right", is_wide_only=True),
@@ -179,15 +179,15 @@ def member_json(member: Member) -> dict[str, Any]:
     }
 
 
-def health_columns(now: float = 0.0) -> tuple[Column, ...]:
-    """The columns of `health`."""
+def health_columns(now: float = 0.0, *, is_url_name: bool = False) -> tuple[Column, ...]:
+    """The columns of `health`; `is_url_name` where a target has no other name, so that it must not be cut first."""
     return (
         Column("service"),
         Column("instance"),
-        Column("status", style=style),
+        Column("status", style=style, cut_rank=2),
         Column("latency_ms", "right"),
         Column("reason"),
-        Column("url"),
+        Column("url", cut_rank=1 if is_url_name else 0),
         Column("checked_at", show=age_shown(now), is_wide_only=True),
         Column("phases", is_wide_only=True),
         Column("up_24h", "right", is_wide_only=True),
@@ -215,7 +215,7 @@ def health_view(
 ) -> View:
     """The answer of `health`. `history_of` gives the columns behind `phases`, where they are shown."""
     return View(
-        health_columns(now),
+        health_columns(now, is_url_name=not all(result.service for result in results)),
         lambda: [(*health_row(r), *(history_of(r) if history_of is not None else _NO_HISTORY)) for r in results],
         lambda: [checked_json(result) for result in results],
         names=[result.name for result in results],

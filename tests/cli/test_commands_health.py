@@ -225,6 +225,15 @@ def test_a_watch_in_a_pipe_suspects_its_own_network_once(run):
                          "is the network of this machine at fault?\n"
 
 
+def test_a_narrow_table_keeps_statuses_and_reasons_and_the_url_where_it_is_the_name(mgov, run):
+    narrow = {"tty": True, "env": {"COLUMNS": "80", "NO_COLOR": "1"}}
+    path = "/a/path/that/is/long/enough/to/be/cut"
+    mgov("register", "orders", DEAD, "--health", path)
+    assert "unhealthy           -  connection refused  http" in mgov("health", **narrow).out
+    assert "unhealthy  " in mgov("health", tty=True, env={"COLUMNS": "50", "NO_COLOR": "1"}).out
+    assert "connection refused  http://127.0.0.1:" in run("health", DEAD + path, **narrow).out
+
+
 def test_what_fails_first_is_told_under_the_results_that_say_so(mgov_process, mgov, server, tmp_path):
     mgov("register", "users", DEAD, "--health", "/")
     mgov("register", "orders", server.url, "--health", "/", "--depends-on", "users")
