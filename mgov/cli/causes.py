@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mgov.model.health import UNHEALTHY
 from mgov.model.rootcause import diagnose, failing_services, suspect_prober
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def cause_lines(session: Session, results: Sequence[Checked]) -> list[str]:
     if not failing:
         return []
     lines = []
-    reasons = {r.service: r.health.reason for r in reversed(results) if r.service in failing and r.is_failing}
+    failed = [result for result in results if result.health.status == UNHEALTHY and not result.is_local]
+    reasons = {result.service: result.health.reason for result in reversed(failed)}
     for cause in diagnose(graph_of(session), failing).causes:
         if cause.failing or cause.endangered:
             why = f": {reasons[cause.root[0]]}" if reasons.get(cause.root[0]) else ""

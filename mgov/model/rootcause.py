@@ -54,13 +54,14 @@ class Diagnosis(NamedTuple):
 
 
 def failing_services(results: Iterable[Result]) -> set[str]:
-    """The services that have an unhealthy instance and none that could be used."""
+    """The services that have an unhealthy instance and none that could be used. What could not be probed from here may
+    be well again: no service fails by what was known of it before."""
     unhealthy, usable = set(), set()
     for result in results:
         if result.service:
             if result.status in (HEALTHY, DEGRADED, DECLARED):
                 usable.add(result.service)
-            elif result.status == UNHEALTHY:
+            elif result.status == UNHEALTHY and not result.is_local:
                 unhealthy.add(result.service)
     return unhealthy - usable
 

@@ -94,6 +94,12 @@ def dead(host: str, error: str = "refused", **fields: object):
     return result("unhealthy", url=f"http://{host}/", evidence={"error": error, "total_ms": 1.0}, **fields)
 
 
+def test_a_service_that_could_not_be_probed_from_here_does_not_fail_by_what_was_known_before():
+    unseen = result("unhealthy", "its files may not be read here", is_local=True)
+    assert failing_services([unseen]) == set()
+    assert failing_services([unseen, result("unhealthy")]) == {"orders"}
+
+
 def test_when_nothing_can_be_reached_on_several_hosts_the_prober_is_suspected():
     words = "none of 3 targets on 2 hosts could be reached: is the network of this machine at fault?"
     assert suspect_prober([dead("a:1"), dead("a:2", "dns"), dead("b:1", "timeout")]) == words
