@@ -8,7 +8,7 @@ from mgov.cli.causes import tell_causes
 from mgov.cli.past import history_of
 from mgov.cli.rows import health_view
 from mgov.cli.sweeping import counted
-from mgov.errors import DeadlineExceeded, MgovError, Unmet, UsageError
+from mgov.errors import DeadlineExceeded, MgovError, NotFound, Unmet, UsageError
 from mgov.governance.gates import unmet_lines, wait
 from mgov.model.gate import GONE, WAITING, Demand, parse_goal, parse_minimum
 from mgov.model.units import format_duration, parse_duration
@@ -51,6 +51,8 @@ def wait_for_health(
     tell = _teller(session, demand, in_the_way)
     try:
         passage = wait(sweep, demand, clock=session.clock, wait_s=wait_s, allow_missing=allow_missing, on_look=tell)
+    except NotFound as error:
+        raise NotFound(error.message, hint=f"{error.hint} (--allow-missing waits until it is registered)") from error
     except DeadlineExceeded:                    # of the whole command: what was missing is said as well
         for line in in_the_way:
             session.out.warn(line)

@@ -176,7 +176,9 @@ def test_a_gate_for_what_is_gone_opens_when_it_is_deregistered(mgov_process, mgo
 def test_a_service_without_instances_is_gone_and_one_that_nobody_registered_may_be_mistyped(mgov):
     mgov("register", "empty")
     assert mgov("health", "empty", "--wait", "1s", "--for", "gone").code == 0
-    assert mgov("health", "emty", "--wait", "1s", "--for", "gone").code == 3
+    mistyped = mgov("health", "emty", "--wait", "1s", "--for", "gone")
+    assert mistyped == (3, "", "mgov: no service emty\n"
+                               "hint: did you mean empty? (--allow-missing waits until it is registered)\n")
     assert mgov("health", "empty", "--wait", "1s").code == 3
 
 
