@@ -221,7 +221,7 @@ class Output:
             self._has_csv_header = True
         elif self.format == NAME:
             text = printers.names(view, self.shown)
-        elif self.format == TABLE and widths:
+        elif self.format in (TABLE, WIDE) and widths:
             look = printers.Look(None, self.has_color(self.stdout), self.shown)
             text = printers.aligned(view, self.columns, widths, look)
         else:

@@ -6,7 +6,7 @@ from random import random
 from typing import TYPE_CHECKING, Any
 
 from mgov.cli.causes import suspicion_of
-from mgov.cli.output import TABLE
+from mgov.cli.output import TABLE, WIDE
 from mgov.cli.pausing import pause
 from mgov.cli.rows import TRANSITION_COLUMNS, health_columns, time_of
 from mgov.cli.sweeping import status_of
@@ -55,7 +55,7 @@ class Change(NamedTuple):
 
 def watch_health(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
     """Look again and again; the status is the last look's. Statuses get worse only after three looks in a row."""
-    is_live = session.out.is_terminal and session.out.format == TABLE and session.environ.get("TERM") != "dumb"
+    is_live = session.out.is_terminal and session.out.format in (TABLE, WIDE) and session.environ.get("TERM") != "dumb"
     session.out.check_columns(health_columns() if is_live else TRANSITION_COLUMNS)
     return (_live if is_live else _lines)(session, sweep, watch, reports)
 

@@ -164,6 +164,18 @@ def test_what_fails_first_and_who_would_suffer_stands_under_the_live_table(termi
     terminal.wait_for(is_last_state)
 
 
+@pytest.mark.usefixtures("fleet")
+def test_a_wide_watch_is_a_live_table_too_with_the_past_of_each(terminal, mgov):
+    terminal.resize(230, 24)
+    terminal.type(f"{mgov} health --watch --interval 1s -o wide")
+    lines = terminal.wait_for(is_table)
+    head = next(line for line in lines if "STATUS" in line)
+    here = next(line for line in lines if line.startswith("here"))
+    assert here[head.index("LAST RESULTS") :].split()[0] == "█"
+    terminal.press("C-c")
+    terminal.wait_for(is_last_state)
+
+
 def test_a_resize_is_answered_at_once_though_a_look_is_under_way(terminal, mgov, open_port):
     slow = f"http://127.0.0.1:{open_port}/"                 # accepts, and never answers
     terminal.type(f"{mgov} health {slow} --watch --interval 100ms --timeout 4s --count 2")
