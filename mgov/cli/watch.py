@@ -11,8 +11,8 @@ from mgov.cli.pausing import pause
 from mgov.cli.rows import TRANSITION_COLUMNS, health_columns, time_of
 from mgov.cli.sweeping import status_of
 from mgov.cli.text import cells
-from mgov.errors import OK
-from mgov.model.health import STATUSES, jittered
+from mgov.errors import OK, NotFound
+from mgov.model.health import MISSING, STATUSES, jittered
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _looks(
     known: dict[str, str] = {}
     looks = 0
     while True:
-        results = sweep(may_be_missing=looks > 0)       # what goes while it is watched is a change; a typo is none
+        results = _look(sweep, is_first=looks == 0)
         looks += 1
         changes = _changes(known, results)
         has_changed = any(change.before is not None for change in changes)
@@ -85,6 +85,20 @@ def _looks(
         yield results, changes, is_last
 
 
+def _look(sweep: Sweep, *, is_first: bool) -> list[Checked]:
+    """What goes while it is watched is a change, be it the last one of all; a name that was mistyped is none."""
+    try:
+        return sweep(may_be_missing=not is_first)
+    except NotFound:
+        if is_first:
+            raise
+        return []
+
+
+def _status(results: Sequence[Checked]) -> int:
+    return status_of(results) if results else NotFound.exit_status
+
+
 def _changes(known: dict[str, str], results: Sequence[Checked]) -> list[Change]:
     found = []
     for result in results:
@@ -92,8 +106,9 @@ def _changes(known: dict[str, str], results: Sequence[Checked]) -> list[Change]:
         if before != after:
             known[result.name] = after
             found.append(Change(result.name, before, after, result))
-    gone = sorted(known.keys() - {result.name for result in results})
-    return [*found, *(Change(target, known.pop(target), GONE, None) for target in gone)]
+    gone = [(target, known.pop(target)) for target in sorted(known.keys() - {result.name for result in results})]
+    # What was missing is registered now: its instances are told of, and it itself is not gone.
+    return [*found, *(Change(target, before, GONE, None) for target, before in gone if before != MISSING)]
 
 
 def _run_on_change(session: Session, command: Sequence[str], change: Change) -> None:
@@ -120,7 +135,7 @@ def _lines(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> in
         if suspicion and not before:
             session.out.warn(suspicion)
         if is_last:
-            return status_of(results)
+            return _status(results)
         pause(session, watch.pause_s)
     return OK
 
@@ -159,5 +174,5 @@ def _live(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int
                     break
                 session.clock.sleep(min(TICK_S, left_s))
             if is_last:
-                return status_of(results)
+                return _status(results)
     return OK

@@ -160,6 +160,35 @@ def test_a_watch_goes_on_when_a_service_goes(mgov_process, mgov, server, tmp_pat
     assert (process.returncode, err) == (1, "")
 
 
+def test_a_watch_goes_on_when_the_last_instance_of_all_goes_and_sees_what_comes(mgov_process, mgov, server, tmp_path):
+    mgov("register", "orders", server.url, "--health", "/")
+    process = mgov_process("-S", str(tmp_path / "store"), "health", "--watch", "--interval", "100ms")
+    told = [process.stdout.readline()]
+    mgov("deregister", "orders", "--all", "--yes")
+    told.append(process.stdout.readline())
+    mgov("register", "users", server.url, "--health", "/")
+    told.append(process.stdout.readline())
+    assert [line.split("\t")[1:4] for line in told] == [
+        [f"orders/{server.id}", "-", "healthy"], [f"orders/{server.id}", "healthy", "gone"],
+        [f"users/{server.id}", "-", "healthy"],
+    ]
+    process.terminate()
+    assert process.wait(10) == 143
+
+
+def test_what_was_missing_and_comes_is_not_told_as_gone(mgov_process, mgov, server, tmp_path):
+    mgov("register", "orders", server.url, "--health", "/")
+    process = mgov_process("-S", str(tmp_path / "store"), "health", "o*", "--watch", "--interval", "100ms")
+    assert "healthy" in process.stdout.readline()
+    mgov("deregister", "orders", "--all", "--yes")
+    assert [process.stdout.readline().split("\t")[3] for _ in range(2)] == ["missing", "gone"]
+    mgov("register", "orders", server.url, "--health", "/")
+    assert process.stdout.readline().split("\t")[1:4] == [f"orders/{server.id}", "-", "healthy"]
+    mgov("deregister", "orders", "--all", "--yes")
+    assert [process.stdout.readline().split("\t")[1:4] for _ in range(2)] == [
+        ["o*", "-", "missing"], [f"orders/{server.id}", "healthy", "gone"]]
+
+
 def test_a_gate_waits_for_what_is_gone(run):
     assert run("health", DEAD, "--wait", "1s", "--for", "gone").code == 0
 
