@@ -30,7 +30,8 @@ class Column(NamedTuple):
 
     `show` makes a person's form of a value (an age, a local time) for table and wide; the other formats get the
     value itself. `style` names the SGR style of a value, or None. Where a terminal is too narrow, columns of `cut_rank`
-    0 lose cells first and those of 2 last; a cell of `is_folded` words that ends a table's row goes on below instead.
+    0 lose cells first and those of 2 last; a cell of `is_folded` words that ends a table's row goes on below instead. A
+    table leaves out an optional column in which no row has a value.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Column(NamedTuple):
     style: "Callable[[Any], str | None] | None" = None
     cut_rank: int = 1
     is_folded: bool = False
+    is_optional: bool = False
 
 
 class View(NamedTuple):

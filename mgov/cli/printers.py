@@ -54,6 +54,8 @@ def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = Fals
     """
     chosen = pick(view.columns, picked, is_wide=is_wide)
     rows = view.lines()
+    if not picked:
+        chosen = [i for i in chosen if not view.columns[i].is_optional or any(row[i] for row in rows)]
     if not rows or not chosen:
         return ""
     columns = [view.columns[i] for i in chosen]

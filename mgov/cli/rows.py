@@ -182,8 +182,8 @@ def member_json(member: Member) -> dict[str, Any]:
 def health_columns(now: float = 0.0, *, is_url_name: bool = False) -> tuple[Column, ...]:
     """The columns of `health`; `is_url_name` where a target has no other name, so that it must not be cut first."""
     return (
-        Column("service"),
-        Column("instance"),
+        Column("service", is_optional=True),            # bare URLs have neither
+        Column("instance", is_optional=True),
         Column("status", style=style, cut_rank=2),
         Column("latency_ms", "right"),
         Column("reason"),
