@@ -69,7 +69,7 @@ def wrapped(text: str, room: int) -> "list[str]":
     lines: list[str] = []
     line = ""
     words = text.lstrip(" ")
-    indent = " " * min(len(text) - len(words), room // 2)
+    indent = " " * min(len(text) - len(words), room // 4)
     room -= len(indent)
     for piece in (piece for word in words.split(" ") for piece in _pieces(word, max(_ANY_CHARACTER, room - len(GAP)))):
         wider = f"{line} {piece}" if line else piece

@@ -177,8 +177,8 @@ def test_key_and_value_rows_go_on_below_and_lose_no_word():
     assert table(view, (), Look(16, False, str)).count("\n") == 2    # no room for words: cut as other tables are
 
 
-@given(st.text(st.sampled_from("ab 订█-"), max_size=60), st.integers(8, 40))
-def test_what_is_wrapped_fits_and_is_whole(text, room):
-    lines = wrapped(text, room)
-    assert all(cells(line) <= room for line in lines)
+@given(st.integers(0, 30), st.text(st.sampled_from("ab 订█-"), max_size=60), st.integers(1, 40))
+def test_what_is_wrapped_is_whole_and_fits_where_there_is_room_for_a_word(indent, text, room):
+    lines = wrapped(" " * indent + text, room)
+    assert room < 8 or all(cells(line) <= room for line in lines)
     assert "".join("".join(lines).split()) == "".join(text.split())
