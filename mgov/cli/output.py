@@ -3,6 +3,7 @@
 A command hands over one View: columns and rows, made once; every format is a generic printer over them.
 """
 
+import errno
 import os
 import sys
 
@@ -13,7 +14,7 @@ from mgov.model.record import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any, TextIO
+    from typing import Any, BinaryIO, TextIO
 
 TABLE, WIDE, PLAIN, JSON, JSONL, CSV, NAME = STANDARD = ("table", "wide", "plain", "json", "jsonl", "csv", "name")
 TEXT = ("text",)                                        # the formats of a command that answers with one text
@@ -232,12 +233,14 @@ class Output:
 
     def write(self, text: str) -> None:
         """Write `text` to stdout and flush; raise PipeClosed when nobody reads, OutputError when it cannot go out."""
-        if text:
+        if text and hasattr(self.stdout, "buffer"):
+            self.write_bytes(fit(text, self.encoding).encode(self.encoding))
+        elif text:                                      # text alone: a program that runs mgov in itself
             self._put(lambda stdout: stdout.write(fit(text, self.encoding)))
 
     def write_bytes(self, data: bytes) -> None:
         """Write `data` to stdout as it is, and flush; raises as `write`."""
-        self._put(lambda stdout: stdout.buffer.write(data))
+        self._put(lambda stdout: _write_whole(stdout.buffer, data))
 
     def _put(self, put: "Callable[[TextIO], object]") -> None:
         if self.stdout is None or self.stdout.closed:
@@ -308,6 +311,16 @@ class Output:
             self.stderr.flush()
         except (OSError, ValueError):
             self.stderr = None                          # nobody listens; the exit status still speaks
+
+
+def _write_whole(stream: "BinaryIO", data: bytes) -> None:
+    """Write all of `data`: a stream without a buffer (PYTHONUNBUFFERED) may take a part of it, and says how much."""
+    left = memoryview(data)
+    while left:
+        taken = stream.write(left)
+        if taken is None:                               # it must not be waited for, and is full
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        left = left[taken:]
 
 
 def silence(stream: "TextIO | None") -> None:

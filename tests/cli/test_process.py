@@ -1,5 +1,6 @@
 """mgov as a process: full and closed outputs, pipes, a narrow terminal, signals, and what starting it imports."""
 
+import fcntl
 import os
 import pty
 import subprocess
@@ -46,9 +47,21 @@ def test_a_reader_that_went_away_is_141_and_silent(mgov_process):
     assert (process.returncode, err) == (141, "")
 
 
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="this system makes no small pipes")
+def test_without_a_buffer_no_part_of_an_answer_is_lost_in_silence(mgov_process):
+    # Unbuffered, a write takes what the pipe has room for when its reader goes away, and the rest must be tried.
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    process = mgov_process("completion", "bash", stdout=write, env={"PYTHONUNBUFFERED": "1"})
+    os.close(write)
+    os.read(read, 1)
+    os.close(read)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (141, "")
+
+
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_a_terminal_of_20_columns_gets_lines_of_at_most_20(term):
-    import fcntl
     import struct
     import termios
 
