@@ -69,6 +69,11 @@ class MgovError(Exception):
         self.message = message
         self.hint = hint
 
+    def extend(self, text: str) -> None:
+        """Say more in the same line."""
+        self.message += f"; {text}"
+        self.args = (self.message,)
+
 
 class Unmet(MgovError):
     """What was waited for was given up before the time ran out."""

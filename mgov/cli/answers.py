@@ -37,6 +37,8 @@ def show(out: Output, called: Called, *, has_head: bool) -> None:
     else:
         again = f", attempt {len(called.attempts)}" if len(called.attempts) > 1 else ""
         out.note(f"{_status_line(called)} from {called.instance} in {called.latency_ms:.1f} ms{again}")
+        if called.failure:
+            out.warn(called.failure)
     location = called.header("location")
     if 300 <= called.status_code < 400 and location:
         out.note(f"it redirects to {location}, which is not followed")

@@ -17,7 +17,6 @@ from mgov.model.record import NamedTuple
 from mgov.model.units import parse_duration, parse_size
 
 if TYPE_CHECKING:
-    from mgov.cli.session import Session
     from mgov.model.retry import Attempt
 
 SPARED_S = 0.1                                  # of --deadline, so that a call that ran out of time can still say so
@@ -89,9 +88,11 @@ def call(
         name, method or ("POST" if data is not None else "GET"), target_of(slash + path, _query(query or [])),
         headers, body.data,
     )  # fmt: skip
+    deadline_s = DEADLINE_S if session.deadline_s is None else session.deadline_s
     terms = Terms(
         timeout_s=parse_duration(timeout),
-        deadline_s=_deadline_s(session),
+        deadline_s=deadline_s,
+        spare_s=min(SPARED_S, deadline_s / 2) if session.deadline_s is not None else 0.0,
         retry_count=retry,
         is_repeatable=idempotent,
         has_breaker=not no_breaker,
@@ -117,11 +118,6 @@ def call(
         tell_attempts(session.out, attempts)
     show(session.out, called, has_head=include)
     return judge(called, fail_on, terms.max_body_bytes)
-
-
-def _deadline_s(session: Session) -> float:
-    given = session.deadline_s
-    return DEADLINE_S if given is None else max(given - SPARED_S, given / 2)
 
 
 def _body(data: str | None) -> Body:

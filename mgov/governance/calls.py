@@ -15,13 +15,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import DeadlineExceeded, Refused, RemoteError, UsageError
-from mgov.governance.attempts import Attempts, Ground, Pause, Send, callable_among, text_of, texts_of
-from mgov.governance.fallback import keep_good, last_good
+from mgov.governance.attempts import Attempts, Ground, Pause, callable_among
+from mgov.governance.fallback import keep_good, kept_s, stand_in
 from mgov.model import retry
 from mgov.model.call import (
     DEFAULT_TERMS,
-    FROM_FILE,
-    FROM_URL,
     Call,
     Called,
     check_call,
@@ -30,13 +28,12 @@ from mgov.model.call import (
     target_of,
     to_bytes,
 )
-from mgov.model.names import split_url
 from mgov.model.record import NamedTuple
 from mgov.net.client import Client
-from mgov.net.exchange import NO_TRUST, Request, Response, Unanswered
+from mgov.net.exchange import NO_TRUST, Request, Unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Protocol
 
     from mgov.clock import Clock
@@ -155,7 +152,8 @@ class Calls:
     ) -> Course:
         """The steps of one call, for `drive` or an event loop."""
         check_terms(check_call(call) and terms)
-        deadline_at = self._clock.monotonic() + terms.deadline_s
+        ends_at = self._clock.monotonic() + terms.deadline_s - terms.spare_s
+        deadline_at = ends_at - kept_s(terms)
         seen: list[Attempt] = []
 
         def note(attempt: Attempt) -> None:
@@ -182,36 +180,15 @@ class Calls:
             return called
         status_code = called.status_code if called is not None else 0
         why = failure.message if failure is not None else f"{call.service} answered HTTP {status_code}"
-        instead = yield from self._instead(call, terms, request, why)
+        instead, missing = yield from stand_in(self._answers, self._clock, call, terms, request, why, ends_at)
         if instead is not None:
             return instead._replace(request_id=request_id, attempts=tuple(seen))
         if called is None:
             assert failure is not None
+            if missing:
+                failure.extend(missing)
             raise failure
-        return called
-
-    def _instead(
-        self, call: Call, terms: Terms, request: Request, why: str
-    ) -> Generator[Send | Pause, Outcome, Called | None]:
-        """What stands in for the answer: the last good one, then a URL's, then the given body; else None."""
-        if self._answers is not None and terms.stale_if_error_s is not None:
-            found = last_good(self._answers, call, now=self._clock.now(), max_age_s=terms.stale_if_error_s)
-            if found is not None:
-                return found._replace(failure=why)
-        if terms.fallback_url:
-            scheme, host, port, path = split_url(terms.fallback_url)
-            # Neither the caller's headers nor their certificate: what is meant for one host is another's to misuse.
-            trust = request.trust._replace(cert_file="", key_file="")
-            headers = ((b"Accept", b"*/*"),)
-            spare = Request("GET", scheme, host, port, path or "/", headers, b"", terms.max_body_bytes, trust)
-            outcome: Outcome = yield Send(spare, terms.timeout_s)
-            if isinstance(outcome, Response) and outcome.status_code < 400:
-                return Called(call.service, outcome.status_code, text_of(outcome.reason), texts_of(outcome.headers),
-                              outcome.body, "", terms.fallback_url, latency_ms=outcome.latency_ms,
-                              is_cut=outcome.is_cut, source=FROM_URL, failure=why)
-        if terms.fallback_body is not None:
-            return Called(call.service, 200, body=terms.fallback_body, source=FROM_FILE, failure=why)
-        return None
+        return called._replace(failure=missing)
 
     def _trust(self, call: Call, members: Sequence[Member], given: Trust | None) -> Trust:
         is_asked = given is None and any(member.instance.protocol == "https" for member in members)

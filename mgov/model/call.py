@@ -36,10 +36,11 @@ class Call(NamedTuple):
 class Terms(NamedTuple):
     """How a call is protected. Times are seconds.
 
-    `timeout_s` is one attempt, `deadline_s` all of them with their pauses. `is_repeatable` says that sending the
-    request twice does no harm, whatever its method. `stale_if_error_s` lets the last good answer, up to that old,
-    stand in for a failure, and keeps this one; then `fallback_url` or `fallback_body`. `caller` is the service that
-    calls, `zone` where it is: instances there come first. The answer's body is cut at `max_body_bytes`.
+    `timeout_s` is one attempt, `deadline_s` all of them with their pauses and the fallback's URL; of it `spare_s` are
+    left to who must still say what came. `is_repeatable` says that sending the request twice does no harm, whatever
+    its method. `stale_if_error_s` lets the last good answer, up to that old, stand in for a failure, and keeps this
+    one; then `fallback_url` or `fallback_body`. `caller` is the service that calls, `zone` where it is: instances
+    there come first. The answer's body is cut at `max_body_bytes`.
     """
 
     timeout_s: float = TIMEOUT_S
@@ -54,6 +55,7 @@ class Terms(NamedTuple):
     fallback_url: str = ""
     fallback_body: "bytes | None" = None
     zone: str = ""
+    spare_s: float = 0.0
 
 
 DEFAULT_TERMS = Terms()
@@ -63,7 +65,8 @@ class Called(NamedTuple):
     """An answer, whatever its status. `headers` are latin-1 text in their order, `body` is as it came.
 
     `source` is instance, or what stood in for it: last-good, url or file; then `failure` says why, and `age_s` how
-    old the last good answer is. `is_cut` when the body was longer than allowed.
+    old the last good answer is. Of an instance's answer it says why the fallback's URL did not stand in for it.
+    `is_cut` when the body was longer than allowed.
     """
 
     service: str
@@ -127,12 +130,16 @@ def check_terms(terms: Terms) -> Terms:
     """Return `terms` if they can be kept; raise UsageError."""
     if terms.timeout_s <= 0 or terms.deadline_s <= 0:
         raise UsageError("a call needs some time: its timeout and its deadline must be more than 0s")
+    if not 0 <= terms.spare_s < terms.deadline_s:
+        raise UsageError("what a deadline spares is less than all of it")
     if terms.retry_count < 0 or terms.max_body_bytes < 0:
         raise UsageError("retries and body bytes cannot be fewer than none")
     if terms.caller:
         check_name(terms.caller)
-    if terms.fallback_url and split_url(terms.fallback_url)[0] not in DEFAULT_PORTS:
-        raise UsageError(f"{terms.fallback_url[:80]!r} cannot stand in: a fallback speaks http or https")
+    if terms.fallback_url:
+        if terms.fallback_url.partition("://")[0].lower() not in DEFAULT_PORTS:
+            raise UsageError(f"{terms.fallback_url[:80]!r} cannot stand in: a fallback speaks http or https")
+        split_url(terms.fallback_url)
     return terms
 
 

@@ -111,8 +111,8 @@ def test_a_body_comes_from_the_line_a_file_or_stdin(mgov, server, tmp_path):
     (("orders", "-d", "@missing"), 2, "mgov: cannot read missing: no such file or directory\n"),
     (("orders", "-H", "@missing"), 2, "mgov: cannot read missing: no such file or directory\n"),
     (("orders", "--fallback", "missing"), 2, "mgov: cannot read missing: no such file or directory\n"),
-    (("orders", "--fallback", "ftp://127.0.0.1:21/x"), 2,
-     "mgov: 'ftp://127.0.0.1:21/x' cannot stand in: a fallback speaks http or https\n"),
+    (("orders", "--fallback", "ftp://127.0.0.1/x"), 2,
+     "mgov: 'ftp://127.0.0.1/x' cannot stand in: a fallback speaks http or https\n"),
     (("orders", "-H", "X: a\r\nY: b"), 2, "mgov: the value of X holds a line break or NUL\n"),
     (("orders", "-H", "Content-Length: 3"), 2,
      "mgov: Content-Length belongs to the connection, and is not a caller's to give\n"),
@@ -187,7 +187,7 @@ def test_a_deadline_that_runs_out_is_5(mgov, server):
     finally:
         let_go.set()
     assert (code, out) == (5, "")
-    assert err.startswith("mgov: orders did not answer within 300ms (a: no answer within ")
+    assert err.startswith("mgov: orders did not answer within 400ms (a: no answer within ")
 
 
 def test_an_endless_answer_is_cut_and_the_cut_is_a_failure(mgov, server):
@@ -224,8 +224,11 @@ def test_the_last_good_answer_and_a_file_stand_in_and_say_so(mgov, server, tmp_p
     (tmp_path / "spare.json").write_text("[]")
     code, out, err = mgov("call", "orders/b", "--fallback", str(tmp_path / "spare.json"), "--retry", "0")
     assert (code, out, err) == (0, "[]", "warning: orders answered HTTP 503; this is the fallback given\n")
-    found = json.loads(mgov("call", "orders/b", "--fallback", server.url, "--retry", "0", "-o", "json", "-q").out)
+    code, out, err = mgov("call", "orders/b", "--fallback", server.url, "--retry", "0", "-o", "json", "-q")
+    found = json.loads(out)
     assert (found["status"], found["is_fallback"]) == (503, False)
+    assert found["failure"] == f"{server.url} does not stand in: HTTP 503"
+    assert err.startswith(f"warning: {server.url} does not stand in: HTTP 503\n")
 
 
 def test_a_rehearsal_says_what_would_be_sent_and_sends_nothing(mgov, server):

@@ -1,6 +1,7 @@
 """Calls over real servers: who is asked, in which order, how often, how long, and what stands in."""
 
 import asyncio
+import re
 import socket
 import threading
 
@@ -501,6 +502,47 @@ def test_a_url_stands_in_and_is_told_none_of_the_callers_headers(make, platform,
     spare.plan = says(404)
     called = make(platform, clock).get("orders", terms=terms)
     assert (called.body, called.source) == (b"last", "file")
+
+
+def test_of_the_deadline_time_is_kept_for_the_url_that_may_stand_in(make, platform, serve):
+    let_go = threading.Event()
+
+    def stall(n):
+        let_go.wait(10)
+        return 200, {}, b""
+
+    fleet(platform, serve(stall).url)
+    spare = serve(says(200, b"spare"))
+    try:
+        called = make(platform, SystemClock()).get("orders", terms=Terms(deadline_s=0.4, fallback_url=spare.url))
+        assert called.body == b"spare"
+        why = r"orders did not answer within 400ms \(a: no answer within (2[5-9]\d|300)ms\)"
+        assert re.fullmatch(why, called.failure)
+        spare.plan = stall
+        with pytest.raises(DeadlineExceeded, match=r"; http://\S+ does not stand in: no answer within [1-9]\d{0,2}ms$"):
+            make(platform, SystemClock()).get("orders", terms=Terms(deadline_s=0.4, fallback_url=spare.url))
+    finally:
+        let_go.set()
+
+
+def test_a_url_that_does_not_stand_in_is_named_with_its_reason(make, platform, clock, serve, refusing):
+    def slow(n):
+        clock.advance(31)
+        return 503, {}, b"busy"
+
+    server, spare = serve(says(503, b"busy")), serve(says(302, b"", Location="/login"))
+    fleet(platform, server.url)
+    calls = make(platform, clock)
+    terms = Terms(retry_count=0, fallback_url=spare.url)
+    called = calls.get("orders", terms=terms)
+    assert (called.body, called.failure) == (b"busy", f"{spare.url} does not stand in: HTTP 302")
+    assert not called.is_fallback
+    called = calls.get("orders", terms=terms._replace(fallback_body=b"last"))
+    assert called.failure == f"orders answered HTTP 503; {spare.url} does not stand in: HTTP 302"
+    called = calls.get("orders", terms=terms._replace(fallback_url=refusing))
+    assert called.failure == f"{refusing} does not stand in: connection refused"
+    server.plan = slow
+    assert calls.get("orders", terms=terms).failure == f"{spare.url} does not stand in: no time was left"
 
 
 @pytest.mark.parametrize("parts", [{"limits": FakeLimits(0)}, {"breakers": FakeBreakers()}])

@@ -55,7 +55,8 @@ def test_what_could_split_or_mislead_a_request_is_refused(call):
 
 
 @pytest.mark.parametrize("terms", [Terms(timeout_s=0), Terms(deadline_s=-1), Terms(retry_count=-1),
-                                   Terms(max_body_bytes=-1), Terms(caller="Not A Name")])
+                                   Terms(max_body_bytes=-1), Terms(caller="Not A Name"),
+                                   Terms(deadline_s=1.0, spare_s=1.0), Terms(fallback_url="ftp://host/")])
 def test_terms_that_cannot_be_kept_are_refused(terms):
     with pytest.raises(UsageError):
         check_terms(terms)
