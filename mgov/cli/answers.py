@@ -8,7 +8,7 @@ from mgov.cli import printers
 from mgov.cli.output import Column, Output, View
 from mgov.cli.text import clean
 from mgov.errors import OK, RemoteError
-from mgov.model.call import FROM_LAST_GOOD, FROM_URL
+from mgov.model.call import FROM_LAST_GOOD, FROM_URL, MAX_BODY_BYTES
 from mgov.model.units import format_age, format_size
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def judge(called: Called, fail_on: int, max_body_bytes: int) -> int:
     if called.is_cut:
         raise RemoteError(
             f"the answer of {called.service} is longer than {format_size(max_body_bytes)}, the rest of it was not read",
-            hint=f"--max-body {format_size(max_body_bytes * 4)}",
+            hint=f"--max-body {format_size(max_body_bytes * 4 or MAX_BODY_BYTES)}",
         )
     if fail_on and called.status_code >= fail_on:
         raise RemoteError(f"{called.service} answered {_status_line(called)}", hint=f"mgov health {called.service}")

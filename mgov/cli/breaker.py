@@ -20,7 +20,7 @@ from mgov.errors import DeadlineExceeded, MgovError, UsageError
 from mgov.model.breaker import CANCELLED, FAILURE, HOLD_S, IGNORED, SUCCESS
 from mgov.model.breaker_policy import ERROR, TIMEOUT
 from mgov.model.names import suggest
-from mgov.model.units import format_duration, parse_duration, parse_until
+from mgov.model.units import format_duration, parse_duration, parse_timeout, parse_until
 
 RUN_HOLD_S = 600.0
 _WORDS = (SUCCESS, FAILURE, IGNORED, CANCELLED)
@@ -148,7 +148,7 @@ def run(
     if not session.child:
         raise UsageError("there is no command behind --", hint=f"mgov breaker run {name} -- COMMAND")
     breakers = session.platform().breakers
-    permit = breakers.permit(name, instance, hold_s=parse_duration(hold) if hold is not None else RUN_HOLD_S)
+    permit = breakers.permit(name, instance, hold_s=parse_timeout(hold) if hold is not None else RUN_HOLD_S)
 
     def tell(outcome: str, kind: str = "") -> None:
         took_s = session.clock.monotonic() - permit.at

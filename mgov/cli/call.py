@@ -79,13 +79,13 @@ def call(
     A fallback is said on stderr, in the head (-i) and in JSON.
     """
     session = ctx.obj
-    name, slash, path = target.partition("/")
+    name, path = _split(target)
     if "://" in target:
         raise UsageError("call takes a service's name, not a URL", hint="mgov call NAME/PATH, or curl for a bare URL")
     body = _body(data)
     headers, files = _headers(header or [])
     wanted = Call(
-        name, method or ("POST" if data is not None else "GET"), target_of(slash + path, _query(query or [])),
+        name, method or ("POST" if data is not None else "GET"), target_of(path, _query(query or [])),
         headers, body.data,
     )  # fmt: skip
     deadline_s = DEADLINE_S if session.deadline_s is None else session.deadline_s
@@ -118,6 +118,12 @@ def call(
         tell_attempts(session.out, attempts)
     show(session.out, called, has_head=include)
     return judge(called, fail_on, terms.max_body_bytes)
+
+
+def _split(target: str) -> tuple[str, str]:
+    """The service's name, and what of it is asked for: `orders?page=2` is a query of its root, as in a URL."""
+    cut = next((place for place, c in enumerate(target) if c in "/?#"), len(target))
+    return target[:cut], target[cut:]
 
 
 def _body(data: str | None) -> Body:

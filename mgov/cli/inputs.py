@@ -124,7 +124,7 @@ def read_bytes(path: str) -> bytes:
             with open(path, "rb") as file:
                 data = file.read(MAX_INPUT_BYTES + 1)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"cannot read {path or repr(path)}: {(error.strerror or str(error)).lower()}") from error
     except ValueError:
         raise InputError(f"{path!r} is not a path") from None
     if len(data) > MAX_INPUT_BYTES:

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from mgov.cli.output import Column, View
+from mgov.errors import UsageError
 from mgov.model.names import DEFAULT_PORTS, authority
 from mgov.model.units import format_duration
 from mgov.net.exchange import METHODS_WITH_BODY
@@ -50,10 +51,13 @@ def rehearsed(plan: Plan, terms: Terms) -> View:
 def curl_line(plan: Plan, terms: Terms, body_source: str, files: Mapping[str, Sequence[str]]) -> View:
     """The curl command that sends the same to the same instance, once, quoted for a POSIX shell.
 
-    Headers that came from a file stay there (curl takes `-H @FILE` too); a secret that was typed is shown as `***`.
+    Headers that came from a file stay there (curl takes `-H @FILE` too, but drops those without a value); a secret
+    that was typed is shown as `***`. UsageError for a HEAD with a body, which curl cannot send.
     """
     request = plan.request
     has_body = bool(plan.call.body) or request.method in METHODS_WITH_BODY
+    if has_body and request.method == "HEAD":
+        raise UsageError("curl sends no body with HEAD")
     words = ["curl", "-q", "-sS", "-g", "--path-as-is", "--noproxy", "*", "--max-time", f"{terms.timeout_s:g}"]
     if request.method == "HEAD":
         words.append("-I")
@@ -64,7 +68,7 @@ def curl_line(plan: Plan, terms: Terms, body_source: str, files: Mapping[str, Se
         words += ["-H", file]
     names = {name.lower() for name, _ in _headers(plan)}
     for name, value in _headers(plan):
-        if name in in_files:
+        if name in in_files and value:
             in_files.remove(name)
         elif (name, value) != ("Accept", "*/*"):
             words += ["-H", f"{name}: {_masked(name, value)}" if value else f"{name};"]

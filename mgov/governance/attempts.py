@@ -262,7 +262,8 @@ def callable_among(service: str, members: Sequence[Member]) -> list[Member]:
     if not found:
         from mgov.governance.discovery import why_none
 
-        raise NoneHealthy(why_none(service, members, members), hint=f"mgov health {service}")
+        hint = f"mgov health {service}" if members else f"mgov register {service} URL"
+        raise NoneHealthy(why_none(service, members, members), hint=hint)
     return [m for m in found if m.instance.weight > 0] or found
 
 

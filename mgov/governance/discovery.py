@@ -104,7 +104,8 @@ class Discovery:
             return matching
         found = usable(matching)
         if not found:
-            raise NoneHealthy(why_none(name, members, matching), hint=f"mgov health {name}")
+            hint = f"mgov health {name}" if members else f"mgov register {name} URL"
+            raise NoneHealthy(why_none(name, members, matching), hint=hint)
         return found
 
     def pick(

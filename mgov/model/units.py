@@ -120,6 +120,9 @@ def parse_until(text: str, now: float) -> float:
     try:
         return now + parse_duration(text)
     except UsageError:
+        if text[4:5] != "-":                            # it does not begin like a date either
+            hint = "write it like 2h or 2026-01-02T03:04:05Z"
+            raise UsageError(f"{text[:40]!r} is neither a duration nor an RFC 3339 time", hint=hint) from None
         at = parse_time(text)
     if at <= now:
         raise UsageError(f"{text} has passed already")

@@ -37,6 +37,13 @@ def stays(mgov, *argv):
     return result.out
 
 
+def trip_until_due(mgov):
+    """Open it for a millisecond, and let that pass."""
+    assert mgov("trip", "payments", "--until", "1ms") == (0, "changed\tpayments\t\t\n", "")
+    while "to be probed now" not in stays(mgov, "show", "payments"):
+        pass
+
+
 def test_the_whole_life_of_a_breaker_is_told_in_shell_commands(mgov):
     assert mgov("set", "payments", "--threshold", "2", "--open-for", "1h") == (0, "changed\tpayments\t\t4\n", "")
     assert mgov("check", "payments") == (0, "", "")
@@ -49,7 +56,7 @@ def test_the_whole_life_of_a_breaker_is_told_in_shell_commands(mgov):
         "mgov: the breaker of payments is open (2 failures in a row, the last: 5xx); try again in 5"
     )
     assert refused.err.endswith("\nhint: mgov breaker show payments\n")
-    assert mgov("trip", "payments", "--until", "1ms") == (0, "changed\tpayments\t\t\n", "")
+    trip_until_due(mgov)
     assert mgov("check", "payments") == (
         0, "3-1\n", "a probe: record what becomes of it within 30s, with this token\n")  # fmt: skip
     assert mgov("check", "payments") == (
@@ -60,7 +67,7 @@ def test_the_whole_life_of_a_breaker_is_told_in_shell_commands(mgov):
 
 
 def test_a_probe_is_recorded_with_its_token(mgov):
-    stays(mgov, "trip", "payments", "--until", "1ms")
+    trip_until_due(mgov)
     token = mgov("check", "payments").out.strip()
     assert token == "2-1"
     told = "the breaker of payments stays half-open: without the token that check printed, a report closes nothing\n"
@@ -100,7 +107,7 @@ def test_a_command_that_the_deadline_ends_is_a_failure(mgov):
 
 
 def test_show_says_how_many_probes_are_under_way(mgov):
-    stays(mgov, "trip", "payments", "--until", "1ms")
+    trip_until_due(mgov)
     token = mgov("check", "payments").out.strip()
     line = "state\thalf-open (tripped by hand), 1 probe under way, a place free in 30s\n"
     assert line in stays(mgov, "show", "payments")
@@ -109,7 +116,7 @@ def test_show_says_how_many_probes_are_under_way(mgov):
 
 
 def test_a_command_that_succeeds_closes_what_is_due(mgov):
-    stays(mgov, "trip", "payments", "--until", "1ms")
+    trip_until_due(mgov)
     assert mgov("run", "payments", "--", *CHILD, "") == (
         0, "", "the breaker of payments is closed now: 1 probe passed\nchild exited 0\n")  # fmt: skip
 
@@ -205,6 +212,10 @@ def test_what_is_forced_open_says_so(mgov):
         (("check", "../x"), 2, "mgov: '../x' is not a valid service name\nhint: use x; --title holds any text\n"),
         (("trip", "payments", "../x"), 2, "mgov: '../x' is not a valid instance name\nhint: use x\n"),
         (("run", "payments"), 2, "mgov: there is no command behind --\nhint: mgov breaker run payments -- COMMAND\n"),
+        (("run", "payments", "--hold", "0s", "--", "true"), 2, "mgov: a timeout is at least 1ms, not 0s\n"),
+        (("trip", "payments", "--until", "soon"), 2,
+         "mgov: 'soon' is neither a duration nor an RFC 3339 time\n"
+         "hint: write it like 2h or 2026-01-02T03:04:05Z\n"),
         (("record", "payments", "sucess"), 2,
          "mgov: 'sucess' is no outcome of a call\n"
          "hint: did you mean success? one of success, failure, ignored, cancelled\n"),

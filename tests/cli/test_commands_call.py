@@ -108,7 +108,11 @@ def test_a_body_comes_from_the_line_a_file_or_stdin(mgov, server, tmp_path):
     (("Orders",), 2, "mgov: 'Orders' is not a valid service name\nhint: use orders; --title holds any text\n"),
     (("http://127.0.0.1/",), 2,
      "mgov: call takes a service's name, not a URL\nhint: mgov call NAME/PATH, or curl for a bare URL\n"),
+    (("orders?a#b",), 2,
+     "mgov: '/?a#b' has a fragment, which no server ever sees\nhint: for a literal '#': %23\n"),
     (("orders", "-d", "@missing"), 2, "mgov: cannot read missing: no such file or directory\n"),
+    (("orders", "-d", "@"), 2, "mgov: cannot read '': no such file or directory\n"),
+    (("orders", "-X", "HEAD", "-d", "x", "--curl"), 2, "mgov: curl sends no body with HEAD\n"),
     (("orders", "-H", "@missing"), 2, "mgov: cannot read missing: no such file or directory\n"),
     (("orders", "--fallback", "missing"), 2, "mgov: cannot read missing: no such file or directory\n"),
     (("orders", "--fallback", "ftp://127.0.0.1/x"), 2,
@@ -195,6 +199,7 @@ def test_an_endless_answer_is_cut_and_the_cut_is_a_failure(mgov, server):
     assert mgov("call", "orders", "--max-body", "4KiB", "-q") == (
         7, "x" * 4096,
         "mgov: the answer of orders is longer than 4KiB, the rest of it was not read\nhint: --max-body 16KiB\n")
+    assert mgov("call", "orders", "--max-body", "0", "-q").err.endswith("hint: --max-body 16MiB\n")
 
 
 def test_json_holds_everything_and_a_body_that_is_no_text_in_base64(mgov, server):
@@ -255,12 +260,12 @@ def test_a_rehearsal_says_what_would_be_sent_and_sends_nothing(mgov, server):
     ("orders/items?a=[1]&b={2}", "-H", "X-Odd: it's \"$HOME\" `x`", "-H", "X-Empty:"),
     ("orders/a/../b", "-d", "it's @\n"), ("orders", "-d", '{"a": "订单"}'), ("orders", "-X", "DELETE"),
     ("orders", "-X", "PUT", "-d", "@FILE", "-H", "@HEADERS", "-H", "Content-Type: text/plain"),
-    ("orders", "-X", "POST"),
+    ("orders", "-X", "POST"), ("orders?a=1",),
 ])  # fmt: skip
 def test_the_curl_line_sends_what_the_call_sends(mgov, server, tmp_path, require, argv):
     require("curl")
     (tmp_path / "file").write_bytes(b"line\r\n\0\xff")
-    (tmp_path / "headers").write_text("Authorization: Bearer hunter2\nX-File: 1\n")
+    (tmp_path / "headers").write_text("Authorization: Bearer hunter2\nX-File: 1\nX-None:\n")
     argv = [word.replace("@FILE", f"@{tmp_path}/file").replace("@HEADERS", f"@{tmp_path}/headers") for word in argv]
     assert mgov("call", *argv, "-q").code == 0
     code, line, _ = mgov("call", *argv, "--curl", "-q")

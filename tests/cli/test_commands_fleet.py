@@ -117,7 +117,7 @@ def test_looking_and_dry_runs_change_no_byte_of_the_store(mgov, tmp_path, argv):
         (("instances", "--status", "fine"), 2, "there is no status 'fine'"),
         (("maintenance", "orders"), 3, "no service orders"),
         (("maintenance", "--off"), 2, "name the service that is meant"),
-        (("maintenance", "orders", "--until", "soon"), 2, "'soon' is not an RFC 3339 time"),
+        (("maintenance", "orders", "--until", "soon"), 2, "'soon' is neither a duration nor an RFC 3339 time"),
         (("maintenance", "orders", "--until", "2001-01-01T00:00:00Z"), 2, "has passed already"),
         (("maintenance", "orders", "--until", "9999-12-31T23:59:59-23:59"), 2, "is outside the years 1 to 9999"),
         (("export", "nobody"), 3, "no service nobody"),

@@ -213,8 +213,9 @@ def test_nobody_unknown_no_instances_maintenance_and_another_protocol_are_told_a
     with pytest.raises(NotFound):
         calls.get("nobody")
     platform.registry.register("orders")
-    with pytest.raises(NoneHealthy, match="orders has no instances"):
+    with pytest.raises(NoneHealthy, match="orders has no instances") as nobody:
         calls.get("orders")
+    assert nobody.value.hint == "mgov register orders URL"
     fleet(platform, serve().url)
     platform.registry.maintain("orders", reason="upgrade")
     with pytest.raises(NoneHealthy, match=r"a maintenance \(upgrade\)"):

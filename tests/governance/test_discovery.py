@@ -71,8 +71,9 @@ def test_without_a_usable_instance_each_reason_is_told(platform):
 
 def test_a_service_without_instances_is_known_and_has_none(platform):
     platform.registry.register("orders")
-    with pytest.raises(NoneHealthy, match="orders has no instances"):
+    with pytest.raises(NoneHealthy, match="orders has no instances") as none:
         platform.discovery.find("orders")
+    assert none.value.hint == "mgov register orders URL"
     assert platform.discovery.find("orders", include_all=True) == []
 
 
