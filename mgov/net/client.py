@@ -3,11 +3,12 @@
 It speaks HTTP/1.1 through the sweep's own parser. httpx would do, but its import alone takes longer than a whole
 command may, and its timeouts are per read, so that a peer which trickles holds a caller as long as it likes. Proxies,
 .netrc and certificate variables of the environment are not looked at; redirects are answers; bodies stay as they came.
-TLS is loaded for https alone. A client may be used by several threads at once.
+TLS is loaded for https alone. A client may be used by several threads at once, and by both sides of a fork.
 """
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import threading
@@ -40,6 +41,7 @@ class Client:
         self._resolve = resolve
         self._contexts: Contexts = {}
         self._kept: dict[Place, list[tuple[socket.socket, str, float]]] = {}
+        self._pid = os.getpid()
 
     def send(self, request: Request, *, timeout_s: float) -> Response:
         """The answer to `request`, whatever its status, within `timeout_s` in all.
@@ -130,6 +132,9 @@ class Client:
 
     def _take(self, place: Place) -> tuple[socket.socket, str] | None:
         """An idle connection that the peer has neither closed nor spoken on."""
+        if self._pid != os.getpid():    # after a fork they are the parent's: on a shared one answers would be swapped
+            self._pid = os.getpid()
+            self.close()
         idle = self._kept.get(place)
         while idle:
             try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -219,6 +220,21 @@ def test_requests_share_one_connection(send, keeper):
     for _ in range(3):
         assert send(to(keeper, "/"), timeout_s=5.0).body == b"ok"
     assert (keeper.request_count, len(keeper.connections)) == (3, 1)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")     # there are threads: the server's
+def test_after_a_fork_the_parents_connection_is_the_parents_alone(keeper):
+    client = Client()
+    assert client.send(to(keeper, "/"), timeout_s=5.0).body == b"ok"
+    child = os.fork()
+    if child == 0:                                      # the test's other half, which never returns to pytest
+        is_fine = client.send(to(keeper, "/"), timeout_s=5.0).body == b"ok"
+        os._exit(0 if is_fine else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(keeper.connections) == 2
+    assert client.send(to(keeper, "/"), timeout_s=5.0).body == b"ok"
+    assert len(keeper.connections) == 2
+    client.close()
 
 
 def test_a_kept_connection_that_breaks_without_a_word_is_replaced_for_what_may_be_sent_twice(send, keeper):
