@@ -10,6 +10,7 @@ Nothing runs in the background: a process that stops calling tells the rest at i
 
 from __future__ import annotations
 
+from os import getpid
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mgov.governance.breaker_store import refusal
@@ -45,6 +46,7 @@ class LocalBreaker:
         self._last_passed_at = 0.0
         self._slot = 0
         self._delta = Delta(-1)
+        self._pid = getpid()
         with self._lock:
             self.adopt()
 
@@ -205,6 +207,8 @@ class LocalBreaker:
         self._bucket_until = min(edge, self._lane_until)
 
     def _drain(self) -> None:
+        if self._pid != getpid():                       # what was counted before a fork is the parent's to tell
+            self._pid, self._passed, self._delta = getpid(), 0, Delta(self._generation)
         if self._passed:
             passed, self._passed = self._passed, 0
             self._delta = self._delta._replace(

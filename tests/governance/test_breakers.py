@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import threading
 from pathlib import Path
 
@@ -50,6 +51,22 @@ def test_a_refusal_that_nobody_set_an_end_to_has_no_time(breakers):
     with pytest.raises(BreakerOpen, match=r"^the breaker of orders is forced open \(upgrade\)$") as caught:
         breakers.permit("orders")
     assert caught.value.retry_after_s is None
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_was_counted_before_a_fork_is_told_once(breakers):
+    local = breakers.local("orders")
+    for _ in range(3):
+        local.permit().failure("timeout")
+    child = os.fork()
+    if child == 0:                                      # the test's other half, which never returns to pytest
+        local.permit().failure("timeout")
+        breakers.flush()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    breakers.flush()
+    known = breakers.show("orders")[1].get()
+    assert (known.state, known.failed, known.failures) == ("closed", 4, 4)
 
 
 def test_an_unknown_service_is_not_found_whatever_is_asked(breakers):
