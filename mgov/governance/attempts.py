@@ -64,7 +64,7 @@ class Pause(NamedTuple):
 class Ground(NamedTuple):
     """What attempts stand on: who keeps the breakers (None: nobody), the time, chance, and the retries left.
 
-    `pay` takes one retry off the budget, and says False when there is none.
+    `pay` takes one retry of what was sent off the budget, and says False when there is none.
     """
 
     breakers: Breakers | None
@@ -185,7 +185,7 @@ class Attempts:
         if not retry.may_repeat(attempt, self._call.method, is_repeatable=terms.is_repeatable):
             return None
         pause_s = retry.pause_s(len(self._tried), ground.draw(), wait_s=self._wait_s())
-        if ground.clock.monotonic() + pause_s >= self._deadline_at or not ground.pay():
+        if ground.clock.monotonic() + pause_s >= self._deadline_at or (attempt.was_sent and not ground.pay()):
             return None
         return pause_s
 

@@ -11,7 +11,8 @@ The pause is drawn evenly between nothing and an exponentially growing bound ("f
 Backoff and Jitter, 2015). A Retry-After binds us to the instance that gave it; another one is not made to wait.
 
 The budget keeps retries from multiplying an outage: each call earns a fifth of a retry, each retry costs a whole one,
-and an account that is never short of a floor lets a quiet program retry too.
+and an account that is never short of a floor lets a quiet program retry too. A request that never left has loaded
+nobody: sending it elsewhere is no more than the call itself, and free.
 """
 
 from mgov.model.measurement import CLOSED, DNS, REFUSED, RESET, TIMEOUT, TLS, UNREACHABLE

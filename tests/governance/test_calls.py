@@ -327,6 +327,12 @@ def test_running_into_the_deadline_is_one_thing_and_into_an_attempts_timeout_ano
 # -- the retry budget
 
 
+def test_a_retry_of_what_never_left_costs_nothing(make, platform, clock, serve, refusing):
+    fleet(platform, refusing, serve().url)
+    calls = make(platform, clock)
+    assert [calls.get("orders").instance for _ in range(50)] == ["b"] * 50
+
+
 def test_the_retry_budget_is_shared_by_all_calls_of_the_process(make, platform, clock, serve):
     server = serve(says(503))
     fleet(platform, server.url)
