@@ -1,5 +1,9 @@
 """One call's attempts: pick an instance, send, record, and again elsewhere. It says what to do, and does no waiting.
 
+Each attempt is told to its instance's breaker, and the outcome to the service's. But a failure that says nothing of the
+service is not: one beside an instance that was not tried and serves. Else calls that may not be repeated, and fail at
+one instance at once, would stop all calls to the others.
+
 `Course` is a generator of steps: its driver carries out each Send and Pause, blocking or awaited, and hands back what
 came. So both kinds of program follow one set of rules.
 """
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
             self, service: str, instance: str | None = None, *, among: Collection[str] | None = None, hold_s: float
         ) -> Permit: ...
         def state(self, service: str, instance: str) -> str: ...
+        def is_serving(self, service: str, instance: str) -> bool: ...
         def guard_instances(self, service: str, instances: Sequence[str]) -> Collection[str]: ...
 
 
@@ -103,10 +108,14 @@ class Attempts:
         permit = breakers.permit(self._call.service, hold_s=self._hold_s) if breakers is not None else None
         try:
             attempt, response = yield from self._until_settled()
+            is_instances = retry.has_failed(attempt) and self._serves_elsewhere()
         except BaseException:                   # GeneratorExit too: who gives up frees the place
             tell(permit, None)
             raise
-        tell(permit, attempt)
+        if permit is not None and is_instances:
+            permit.ignore()
+        else:
+            tell(permit, attempt)
         if response is None:
             raise self._unanswered(attempt)
         return Called(
@@ -205,6 +214,12 @@ class Attempts:
             return list(self._members)
         ejected = breakers.guard_instances(self._call.service, [member.instance.id for member in self._members])
         return [member for member in self._members if member.instance.id not in ejected] or list(self._members)
+
+    def _serves_elsewhere(self) -> bool:
+        """Whether an instance that might have been tried instead serves."""
+        breakers, service = self._ground.breakers, self._call.service
+        ids = [member.instance.id for member in self._left() if member.instance.id not in self._tried]
+        return breakers is not None and any(breakers.is_serving(service, id) for id in ids)
 
     def _choose(self) -> tuple[Member, Permit | None]:
         """An instance not tried yet, the best tier first, whose breaker lets us; else one that was tried before."""

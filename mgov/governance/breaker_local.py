@@ -18,7 +18,7 @@ from mgov.governance.breaker_sync import NEVER
 from mgov.governance.permits import Permit
 from mgov.model import breaker as rules
 from mgov.model.breaker import CANCELLED, CLOSED, FAILURE, HOLD_S, IGNORED, SUCCESS, Answer, Breaker
-from mgov.model.breaker_document import BreakerSet, Delta, ask, with_breaker
+from mgov.model.breaker_document import BreakerSet, Delta, ask, is_serving, with_breaker
 from mgov.model.breaker_window import add_bucket, live_buckets, opening, slot_of, totals, width_of
 
 if TYPE_CHECKING:
@@ -87,6 +87,14 @@ class LocalBreaker:
     def breaker(self) -> Breaker:
         """What the store last said of it."""
         return self._shared.known.get(self._instance)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether a call went well lately and none has failed since, as far as this process knows."""
+        shared = self._shared
+        with self._lock:
+            self._drain()
+            return is_serving(self.breaker, shared.policy, self._delta, shared.clock.now())
 
     # -- the quick lane
 

@@ -32,6 +32,10 @@ class Guards:
         known = BreakerSet({instance: self._breakers.local(service, instance).breaker for instance in instances})
         return ejected(known, instances, self._breakers.policy(service), self._clock.now())
 
+    def is_serving(self, service: str, instance: str) -> bool:
+        """Whether a call to an instance went well lately, and none has failed since."""
+        return self._breakers.local(service, instance).is_serving
+
     def state(self, service: str, instance: str) -> str:
         """The state of an instance's breaker in words."""
         return label(settle(self._breakers.local(service, instance).breaker, self._clock.now()))

@@ -128,6 +128,13 @@ def merged(breaker: Breaker, policy: "BreakerPolicy", delta: Delta, now: float, 
     return opened_if_due(breaker, policy, now, draw, kind=delta.kind) if delta.failed or delta.slow else breaker
 
 
+def is_serving(breaker: Breaker, policy: "BreakerPolicy", delta: Delta, now: float) -> bool:
+    """Whether a call went well within the last window and none has failed since; `delta` is not in `breaker` yet."""
+    failures = delta.failures + (0 if delta.has_success else breaker.failures)
+    last_at = max(breaker.last_success_at, delta.last_success_at)
+    return not failures and abs(now - last_at) < policy.window_s
+
+
 def to_value(known: BreakerSet) -> "dict[str, Any]":
     """The set as a store keeps it: fields at their default are left out."""
     return {

@@ -69,6 +69,11 @@ class Account(NamedTuple):
     at: float
 
 
+def has_failed(attempt: Attempt) -> bool:
+    """Whether no answer came, or one that says that it is none."""
+    return bool(attempt.error) or (attempt.status_code or 0) >= 400
+
+
 def is_passing(attempt: Attempt) -> bool:
     """Whether the failure may be gone at the next try; False for a success too."""
     if attempt.error:

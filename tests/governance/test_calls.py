@@ -44,10 +44,11 @@ class FakePermit:
 
 
 class FakeBreakers:
-    """Refuses those in `open`, ejects those in `ejected`; `log` holds what was reported of whom."""
+    """Refuses those in `open`, ejects those in `ejected`, says that those in `serving` serve; `log` holds what was
+    reported of whom."""
 
     def __init__(self):
-        self.log, self.open, self.ejected = [], set(), set()
+        self.log, self.open, self.ejected, self.serving = [], set(), set(), set()
 
     def permit(self, service, instance=None, *, among=None, hold_s=0.0):
         name = instance or service
@@ -60,6 +61,9 @@ class FakeBreakers:
 
     def state(self, service, instance):
         return "closed"
+
+    def is_serving(self, service, instance):
+        return instance in self.serving
 
 
 class FakeLimits:
@@ -388,6 +392,45 @@ def test_each_error_has_one_name_at_the_breaker(error, kind):
     log = []
     tell(FakePermit(log, "a"), Attempt(1, "a", "http://a", error=error))
     assert log == [("a", kind)]
+
+
+@pytest.mark.parametrize(("serving", "ejected", "told"), [
+    ("", "", "503"), ("b", "", "ignored"), ("a", "", "503"), ("b", "b", "503"),
+])
+def test_a_failure_beside_an_instance_that_serves_says_nothing_of_the_service(
+    make, platform, clock, serve, serving, ejected, told
+):
+    breakers = FakeBreakers()
+    breakers.serving, breakers.ejected = set(serving), set(ejected)
+    fleet(platform, serve(says(503)).url, serve().url)
+    assert make(platform, clock, breakers=breakers).get("orders", terms=NO_RETRY).status_code == 503
+    assert breakers.log == [("a", "503"), ("orders", told)]
+
+
+def test_one_instance_that_fails_does_not_stop_the_calls_to_another(make, platform, clock, serve):
+    bad, good, breakers = serve(), serve(), platform.breakers
+    fleet(platform, bad.url, good.url)
+    draws = [0.9, *[0.0] * 5]
+    calls = make(platform, clock, draw=lambda: draws.pop(0), breakers=Guards(breakers, clock))
+    calls.request("POST", "orders")                             # b serves
+    bad.plan = says(503)
+    assert [calls.request("POST", "orders").status_code for _ in range(5)] == [503] * 5
+    breakers.flush()
+    known = breakers.show("orders")[1]
+    assert (known.get("a").state, known.get().state, known.get().failed) == ("open", "closed", 0)
+    assert calls.request("POST", "orders").instance == "b"      # only one is left: nothing is drawn
+
+
+def test_a_failure_counts_for_the_service_when_nobody_else_was_seen_to_serve_lately(make, platform, clock, serve):
+    fleet(platform, serve(says(500)).url, serve().url)
+    draws = [0.9, *[0.0] * 5]
+    calls = make(platform, clock, draw=lambda: draws.pop(0), breakers=Guards(platform.breakers, clock))
+    calls.get("orders")
+    clock.advance(11)
+    for _ in range(5):
+        calls.get("orders")
+    with pytest.raises(Refused, match="the breaker of orders is open"):
+        calls.get("orders")
 
 
 def test_an_open_breaker_of_the_service_is_the_answer_unless_told_not_to_ask(make, platform, clock, serve):
