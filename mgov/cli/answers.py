@@ -9,7 +9,7 @@ from mgov.cli.output import Column, Output, View
 from mgov.cli.text import clean
 from mgov.errors import OK, RemoteError
 from mgov.model.call import FROM_LAST_GOOD, FROM_URL, MAX_BODY_BYTES
-from mgov.model.units import format_age, format_size
+from mgov.model.units import format_age, format_duration, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,12 +60,17 @@ def tell_attempts(out: Output, attempts: Sequence[Attempt]) -> None:
     """With -v, the attempts as a table on stderr."""
     if out.is_verbose and attempts:
         rows = [
-            (a.number, a.instance, a.url, a.status_code or "-", f"{a.latency_ms:.1f}", a.breaker or "-", a.detail)
+            (a.number, a.instance, a.url, a.status_code or "-", f"{a.latency_ms:.1f}", a.breaker or "-", _detail(a))
             for a in attempts
         ]
         look = printers.Look(None, False, clean)
         for line in printers.table(View(_ATTEMPT_COLUMNS, rows), (), look).splitlines():
             out.detail(line.rstrip())
+
+
+def _detail(attempt: Attempt) -> str:
+    after_s = attempt.retry_after_s
+    return attempt.detail or (f"asks to come back in {format_duration(after_s)}" if after_s is not None else "")
 
 
 def head_of(called: Called) -> bytes:
@@ -106,6 +111,7 @@ def document(called: Called) -> dict[str, Any]:
             {
                 "number": a.number, "instance": a.instance, "url": a.url, "status": a.status_code, "error": a.error,
                 "detail": a.detail, "latency_ms": round(a.latency_ms, 3), "breaker": a.breaker,
+                "retry_after_s": a.retry_after_s,
             }
             for a in called.attempts
         ],

@@ -247,7 +247,15 @@ def call_of(method: str, service: str, path: str, query: Pairs, headers: Pairs, 
 
 def _pairs(given: Pairs) -> Headers:
     found: Iterable[Any] = given if not hasattr(given, "items") else given.items()
-    return tuple((str(key), str(value)) for key, value in found)
+    return tuple((str(key), _text(key, value)) for key, value in found)
+
+
+def _text(key: Any, value: Any) -> str:
+    """A header's or a query's value: text or a number. A list's or None's looks would be sent in silence."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        what = f"{str(key)[:40]} is text or a number, not {type(value).__name__}"
+        raise UsageError(what, hint="a list of pairs may repeat a key")
+    return str(value)
 
 
 def _nobody(_attempt: Attempt) -> None:

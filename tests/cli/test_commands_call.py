@@ -154,6 +154,13 @@ def test_nobody_there_is_7_with_the_reason_and_v_shows_the_attempts(mgov, server
     server.close = lambda: None
 
 
+def test_v_says_when_an_attempt_asks_to_come_back(mgov, server):
+    server.plan = says(503, Retry_After="120")
+    code, _, err = mgov("call", "orders", "-v")
+    assert (code, len(server.requests)) == (7, 1)               # later than the deadline
+    assert err.splitlines()[1].endswith("  asks to come back in 2m")
+
+
 def test_maintenance_and_a_limit_that_is_used_up_are_6(mgov):
     assert mgov("maintenance", "orders", "--reason", "upgrade").code == 0
     assert mgov("call", "orders") == (
@@ -213,7 +220,7 @@ def test_json_holds_everything_and_a_body_that_is_no_text_in_base64(mgov, server
         "is_cut": False, "is_fallback": False, "source": "instance", "failure": "", "age_s": None,
     }
     assert attempt == {"number": 1, "instance": "a", "url": server.url, "status": 200, "error": "", "detail": "",
-                       "breaker": "closed"}
+                       "breaker": "closed", "retry_after_s": None}
     server.plan = says(500, b"\xff\0")
     code, out, err = mgov("call", "orders", "-o", "json", "-q")
     assert (code, json.loads(out)["body"], base64.b64decode(json.loads(out)["body_base64"])) == (7, None, b"\xff\0")

@@ -138,6 +138,18 @@ def test_an_answer_comes_whole_with_where_it_came_from(make, platform, clock, se
     assert (method, path, body, headers["X-Mine"], headers["X-Request-ID"]) == ("GET", "/items?n=1", b"", "yes", "id1")
 
 
+@pytest.mark.parametrize("value", [None, True, ["a", "b"], b"a"])
+def test_what_is_neither_text_nor_a_number_is_not_sent_as_it_looks(make, platform, clock, serve, value):
+    server = serve()
+    fleet(platform, server.url)
+    calls = make(platform, clock)
+    for given in ({"query": {"tag": value}}, {"headers": [("tag", value)]}):
+        with pytest.raises(UsageError, match=r"^tag is text or a number, not "):
+            calls.get("orders", **given)
+    calls.get("orders", query=[("n", 1), ("n", 0.5)])
+    assert [request[1] for request in server.requests] == ["/?n=1&n=0.5"]
+
+
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_another_instance_is_tried_for_what_may_pass(make, platform, clock, serve, status):
     bad, good = serve(says(status)), serve()
