@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mgov.governance.breaker_store import refusal
 from mgov.governance.breaker_sync import NEVER
-from mgov.governance.permits import Permit
+from mgov.governance.permits import Permit, permit_in_thread
 from mgov.model import breaker as rules
 from mgov.model.breaker import CANCELLED, CLOSED, FAILURE, HOLD_S, IGNORED, SUCCESS, Answer, Breaker
 from mgov.model.breaker_document import BreakerSet, Delta, ask, is_serving, with_breaker
@@ -280,9 +280,7 @@ class Guard:
     async def __aenter__(self) -> Permit:
         permit = self._breaker.permit_quickly()
         if permit is None:
-            from asyncio import to_thread
-
-            permit = await to_thread(self._breaker.permit)
+            permit = await permit_in_thread(self._breaker.permit)
         self._permit = permit
         return permit
 

@@ -20,6 +20,7 @@ from mgov.governance.limits import Limits, Taken
 from mgov.governance.manifests import Manifests
 from mgov.governance.manner import USUAL, Manner
 from mgov.governance.monitor import Monitor
+from mgov.governance.permits import Permit, permit_in_thread
 from mgov.governance.registry import Registry
 from mgov.governance.reports import Reports
 from mgov.governance.schemas import Schemas
@@ -58,6 +59,16 @@ def _in_thread(
     return run
 
 
+def _leave_in_thread(
+    method: Callable[Concatenate[C, P], Permit],
+) -> Callable[Concatenate[Any, P], Awaitable[Permit]]:
+    @wraps(method)
+    async def run(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> Permit:
+        return await permit_in_thread(lambda: method(self._component, *args, **kwargs))
+
+    return run
+
+
 class AsyncRegistry(_InThread[Registry]):
     """Who is there; see `Registry`."""
 
@@ -92,7 +103,7 @@ class AsyncDiscovery(_InThread[Discovery]):
 class AsyncBreakers(_InThread[Breakers]):
     """May it be called; see `Breakers`. A local breaker and a permit are the same as there."""
 
-    permit = _in_thread(Breakers.permit)
+    permit = _leave_in_thread(Breakers.permit)
     admits = _in_thread(Breakers.admits)
     check = _in_thread(Breakers.check)
     record = _in_thread(Breakers.record)
@@ -106,6 +117,7 @@ class AsyncBreakers(_InThread[Breakers]):
     force = _in_thread(Breakers.force)
     set_policy = _in_thread(Breakers.set_policy)
     local = _in_thread(Breakers.local)
+
 class AsyncGraphs(_InThread[Graphs]):
     """Who needs whom; see `Graphs`."""
 

@@ -87,6 +87,20 @@ class Permit:
         await to_thread(self.settle, error)
 
 
+async def permit_in_thread(ask: "Callable[[], Permit]") -> Permit:
+    """What `ask` says, from a thread. A permit that comes when its task was cancelled meanwhile is given back."""
+    import asyncio
+
+    thread = asyncio.ensure_future(asyncio.to_thread(ask))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        if thread.exception() is None:
+            await asyncio.to_thread(thread.result().cancel)
+        raise
+
+
 def kind_of(error: BaseException) -> str:
     """The kind of failure that an exception is."""
     if isinstance(error, TimeoutError):

@@ -13,6 +13,9 @@ import pytest
 from mgov import Platform, Registration
 from mgov.clock import SystemClock
 from mgov.errors import BreakerOpen, InvalidName, NotFound, StoreFull, UsageError
+from mgov.governance.breaker_local import LocalBreaker
+from mgov.governance.breakers import Breakers
+from mgov.governance.concurrent import AsyncBreakers
 from mgov.model.breaker_policy import BreakerPolicy
 
 FAST = {"threshold": 1}
@@ -306,6 +309,40 @@ def test_a_cancelled_task_frees_its_place(breakers, clock):
 
     asyncio.run(probe())
     assert state(breakers) == "closed"
+
+
+@pytest.mark.parametrize("asked", [Breakers, LocalBreaker])
+def test_a_task_that_is_cancelled_while_it_asks_gives_the_place_back(breakers, clock, monkeypatch, asked):
+    breakers.trip("orders")
+    clock.advance(60)
+    has_asked, may_go_on, ask = threading.Event(), threading.Event(), asked._ask
+
+    def slow_ask(*args):
+        found = ask(*args)
+        has_asked.set()
+        may_go_on.wait(10)
+        return found
+
+    async def call():
+        if asked is Breakers:
+            await AsyncBreakers(breakers).permit("orders")
+        else:
+            async with breakers.local("orders").guard():
+                raise AssertionError("it was let in")
+
+    async def give_up():
+        task = asyncio.create_task(call())
+        await asyncio.to_thread(has_asked.wait, 10)
+        assert len(breakers.show("orders")[1].get().probes) == 1
+        task.cancel()
+        await asyncio.sleep(0)
+        may_go_on.set()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    monkeypatch.setattr(asked, "_ask", slow_ask)
+    asyncio.run(give_up())
+    assert breakers.show("orders")[1].get().probes == ()
 
 
 def test_a_guard_passes_over_the_exceptions_it_is_told(breakers):
