@@ -76,7 +76,7 @@ def call(
     """Send a request to a healthy instance, under rate limit, circuit breaker and deadline; try others when it fails.
 
     The body goes to stdout as it came. Redirects are not followed. --deadline [30s] covers all attempts; -v shows them.
-    A fallback is said on stderr, in the head (-i) and in JSON.
+    A fallback is said on stderr, in the head (-i) and in JSON. --dry-run exits with 6 where the call would be refused.
     """
     session = ctx.obj
     name, path = _split(target)
@@ -107,10 +107,12 @@ def call(
     trust = trust_of(cacert, cert, key, insecure=insecure)
     calls = session.platform().calls
     if curl or dry_run:
-        from mgov.cli.rehearsal import curl_line, rehearsed
+        from mgov.cli.rehearsal import curl_line, rehearse
 
         plan = calls.plan(wanted, terms, trust=trust)
-        return curl_line(plan, terms, body.source, files) if curl else rehearsed(plan, terms)
+        if curl:
+            return curl_line(plan, terms, body.source, files)
+        return rehearse(session.out, plan, terms, calls.refusal(name, terms))
     attempts: list[Attempt] = []
     try:
         called = calls.send(wanted, terms, trust=trust, on_attempt=attempts.append)

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from mgov.cli.output import Column, View
-from mgov.errors import UsageError
+from mgov.errors import OK, UsageError
 from mgov.model.names import DEFAULT_PORTS, authority
 from mgov.model.units import format_duration
 from mgov.net.exchange import METHODS_WITH_BODY
@@ -14,6 +14,8 @@ from mgov.net.exchange import METHODS_WITH_BODY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mgov.cli.output import Output
+    from mgov.errors import MgovError
     from mgov.governance.calls import Plan
     from mgov.model.call import Terms
 
@@ -21,6 +23,14 @@ _MASK = "***"
 _SECRET_WORDS = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
 _CONTINUE_BYTES = 1024 * 1024                   # from here on curl would ask first (Expect: 100-continue)
 _COLUMNS = (Column("what"), Column("value"))
+
+
+def rehearse(out: Output, plan: Plan, terms: Terms, refused: MgovError | None) -> int:
+    """Say what would be sent; raise what would refuse it."""
+    out.show(rehearsed(plan, terms))
+    if refused is not None:
+        raise refused
+    return OK
 
 
 def rehearsed(plan: Plan, terms: Terms) -> View:

@@ -18,6 +18,7 @@ from mgov.net.exchange import Unanswered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mgov.errors import Refused
     from mgov.governance.attempts import Course, Outcome, Send
     from mgov.governance.calls import Pairs, Plan
     from mgov.model.call import Call, Terms
@@ -69,6 +70,10 @@ class AsyncCalls:
     async def plan(self, call: Call, terms: Terms = DEFAULT_TERMS, *, trust: Trust | None = None) -> Plan:
         """As `Calls.plan`."""
         return await asyncio.to_thread(self._calls.plan, call, terms, trust=trust)
+
+    async def refusal(self, service: str, terms: Terms = DEFAULT_TERMS) -> Refused | None:
+        """As `Calls.refusal`."""
+        return await asyncio.to_thread(self._calls.refusal, service, terms)
 
     async def close(self) -> None:
         """Close the connections that were kept."""

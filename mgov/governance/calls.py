@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     class Limits(Protocol):
         """How often may be asked; see `mgov.governance.limits`."""
 
-        def require(self, key: str) -> object: ...
+        def require(self, key: str, *, dry_run: bool = False) -> object: ...
 
     Pairs = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -142,6 +142,17 @@ class Calls:
         instance = first.instance
         aimed = request._replace(scheme=instance.protocol, host=instance.host, port=instance.port)
         return Plan(call, aimed, (first, *rest))
+
+    def refusal(self, service: str, terms: Terms = DEFAULT_TERMS) -> Refused | None:
+        """Why the limit or the breaker would refuse a call now, None if not. Nothing is taken or counted."""
+        try:
+            if self._limits is not None and terms.has_limit:
+                self._limits.require(service, dry_run=True)
+            if self._breakers is not None and terms.has_breaker:
+                self._breakers.admits(service)
+        except Refused as error:
+            return error
+        return None
 
     def close(self) -> None:
         """Close the connections that were kept."""

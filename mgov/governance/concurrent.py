@@ -180,11 +180,13 @@ class AsyncLimits(_InThread[Limits]):
                 return taken
             await asyncio.sleep(taken.retry_after_s)
 
-    async def require(self, key: str, count: int = 1, *, wait_s: float = 0.0) -> Taken | None:
+    async def require(
+        self, key: str, count: int = 1, *, wait_s: float = 0.0, dry_run: bool = False
+    ) -> Taken | None:
         """As `Limits.require`."""
         if not await self.is_limited(key):
             return None
-        taken = await self.take(key, count, wait_s=wait_s)
+        taken = await self.take(key, count, wait_s=wait_s, dry_run=dry_run)
         if not taken.allowed:
             raise taken.refusal(count, wait_s=wait_s)
         return taken

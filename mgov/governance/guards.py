@@ -27,6 +27,10 @@ class Guards:
         """As `Breakers.permit`."""
         return self._breakers.local(service, instance).permit(hold_s, among)
 
+    def admits(self, service: str) -> bool:
+        """As `Breakers.admits`: nothing is written or counted."""
+        return self._breakers.admits(service)
+
     def guard_instances(self, service: str, instances: Collection[str]) -> frozenset[str]:
         """Those of `instances` to pass over now; never all of them, but for what was forced open by hand."""
         known = BreakerSet({instance: self._breakers.local(service, instance).breaker for instance in instances})

@@ -123,14 +123,14 @@ class Limits:
                 return Taken(key, policy, made.allowed, made.remaining, seconds_up(made.retry_after_ns))
         raise Conflict(f"{key} was taken from {TAKE_ATTEMPTS} times during one take", hint="try again")
 
-    def require(self, key: str, count: int = 1, *, wait_s: float = 0.0) -> Taken | None:
+    def require(self, key: str, count: int = 1, *, wait_s: float = 0.0, dry_run: bool = False) -> Taken | None:
         """As `take`, but raise RateLimited, or DeadlineExceeded with `wait_s`, when it does not pass.
 
         What has no limit, registered or not, passes for free: None.
         """
         if not self.is_limited(key):
             return None
-        taken = self.take(key, count, wait_s=wait_s)
+        taken = self.take(key, count, wait_s=wait_s, dry_run=dry_run)
         if not taken.allowed:
             raise taken.refusal(count, wait_s=wait_s)
         return taken

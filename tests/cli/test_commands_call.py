@@ -263,6 +263,21 @@ def test_a_rehearsal_says_what_would_be_sent_and_sends_nothing(mgov, server):
     assert server.requests == []
 
 
+def test_a_rehearsal_is_6_where_the_call_would_be_refused_and_takes_nothing(mgov, server):
+    assert mgov("limit", "set", "orders", "1/1h").code == 0
+    assert [mgov("call", "orders", "--dry-run").code for _ in range(2)] == [0, 0]
+    assert mgov("call", "orders").code == 0
+    code, out, err = mgov("call", "orders", "--dry-run")
+    assert (code, out.splitlines()[0]) == (6, f"request   GET {server.url}/")
+    assert err.startswith("mgov: orders is over its limit of 1/1h")
+    mgov("breaker", "trip", "orders")
+    code, _, err = mgov("call", "orders", "--dry-run", "--no-limit")
+    assert (code, err[:43]) == (6, "mgov: the breaker of orders is open (trippe")
+    assert json.loads(mgov("breaker", "show", "orders", "-o", "json").out)["statistics"]["rejected"] == 0
+    assert mgov("call", "orders", "--dry-run", "--no-limit", "--no-breaker").code == 0
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("argv", [
     ("orders/items?a=[1]&b={2}", "-H", "X-Odd: it's \"$HOME\" `x`", "-H", "X-Empty:"),
     ("orders/a/../b", "-d", "it's @\n"), ("orders", "-d", '{"a": "订单"}'), ("orders", "-X", "DELETE"),
