@@ -46,7 +46,8 @@ Every global option has a variable; the option wins.
 
   MGOV_TRUST     ids of stores that may do what they ask for, with commas between
   MGOV_ACTOR     who is recorded in history; default: the CI's actor and job, else user@host
-  MGOV_ZONE      the zone whose instances discover --pick prefers, as --prefer-zone
+  MGOV_ZONE      the zone whose instances call and discover --pick prefer, as --prefer-zone
+  MGOV_SERVICE   the service that calls, as call --as
   NO_COLOR, FORCE_COLOR, TERM, COLUMNS    as everywhere"""
 
 TEXTS = {"output": OUTPUT_HELP, "stores": STORES_HELP, "variables": VARIABLES_HELP}

@@ -39,6 +39,7 @@ def manual(shapes: list[Shape]) -> str:
             lines += [".TP", f".B {variable}", f"as {_text(flags[-1])}; the option wins"]
     lines += [".TP", ".B MGOV_ACTOR", "who is recorded in history"]
     lines += [".TP", ".B MGOV_ZONE", "the zone whose instances are preferred"]
+    lines += [".TP", ".B MGOV_SERVICE", "the service that calls"]
     lines += [".TP", ".BR NO_COLOR ,\\ FORCE_COLOR", "colour off, or on where stdout is no terminal"]
     return "\n".join(lines) + "\n"
 

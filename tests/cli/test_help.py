@@ -1,13 +1,27 @@
 """What help prints, and from where."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from mgov.cli import tree
 from mgov.errors import EXIT_MEANINGS
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+
 
 def test_help_exit_codes_prints_the_codes_own_table(run):
     assert run("help", "exit-codes") == (0, "".join(f"{k}\t{v}\n" for k, v in EXIT_MEANINGS.items()), "")
+
+
+def test_every_variable_that_is_read_is_in_the_help_and_the_manual(run):
+    source = "".join(file.read_text() for file in (ROOT / "mgov").rglob("*.py"))
+    read = set(re.findall(r'environ(?:\.get\(|\[)"(MGOV_[A-Z_]+)"', source))
+    assert len(read) > 5
+    shown, manual = run("help", "variables").out, (ROOT / "completions" / "mgov.1").read_text()
+    assert [name for name in read if f"  {name} " not in shown] == []
+    assert [name for name in read if f".B {name}\n" not in manual] == []
 
 
 @pytest.mark.usefixtures("fake_tree")
