@@ -134,8 +134,10 @@ class LocalBreaker:
             if outcome == CANCELLED or permit.generation != self._generation:
                 return
             is_due = self._count(outcome, kind, latency_s)
-        if is_due or self._monotonic() >= shared.due_at:
+        if is_due:
             shared.sync()
+        else:
+            shared.sync_if_due(self._monotonic())
 
     def _probed(
         self, known: BreakerSet, now: float, permit: Permit, outcome: str, kind: str, latency_s: float
@@ -149,8 +151,7 @@ class LocalBreaker:
 
     def _ask(self, at: float, hold_s: float, among: Collection[str] | None) -> Permit:
         shared = self._shared
-        if at >= shared.due_at:
-            shared.sync()
+        shared.sync_if_due(at)
         now = shared.clock.now()
         settled = rules.settle(self.breaker, now)
         answer = rules.look(settled, now) if settled == self.breaker else None

@@ -57,6 +57,14 @@ class LocalDocument:
         """Tell the store what was seen, and take over what it makes of it."""
         self.change(None)
 
+    def sync_if_due(self, at: float) -> None:
+        """Talk with the store if `at` (monotonic) is the time to. While somebody is at it, what is known will do.
+
+        So a store that stalls holds up one caller, and not all of them.
+        """
+        if at >= self.due_at and (self.due_at == NEVER or not self._talk.locked()):
+            self.sync()
+
     def change(self, change: Change | None) -> None:
         """As `sync`, with one change more in the same write; None only reads where there is no news."""
         with self._talk:

@@ -207,6 +207,30 @@ def test_local_breakers_tell_what_they_saw_once_a_second_and_share_the_row(break
     assert breakers.show("orders")[1].get().rejected == 1
 
 
+def test_a_store_that_stalls_holds_up_one_call_and_not_all(breakers, platform, clock, monkeypatch):
+    local, read = breakers.local("orders"), platform.store.read
+    local.permit().success()
+    is_stuck, may_go_on = threading.Event(), threading.Event()
+
+    def stuck(key):
+        is_stuck.set()
+        may_go_on.wait(10)
+        return read(key)
+
+    clock.advance(2)
+    monkeypatch.setattr(platform.store, "read", stuck)
+    first = threading.Thread(target=local.permit)
+    first.start()
+    assert is_stuck.wait(10)
+    for _ in range(3):
+        local.permit().success()
+    assert first.is_alive()
+    may_go_on.set()
+    first.join()
+    breakers.flush()
+    assert breakers.show("orders")[1].get().successful == 4
+
+
 def test_closing_the_platform_tells_the_rest(breakers, platform, store_path, clock):
     for _ in range(3):
         breakers.local("orders").permit().success()
