@@ -126,8 +126,9 @@ def _supervise(
         found.service, environment=found.environment, after=found.version.number, quiesce=parse_quiesce(quiesce),
         warn=session.out.warn,
     )
+    environ = {**session.environ, **_variables(session, found, prefix)}
     with Supervisor(session.child, grace_s=parse_duration(grace)) as child:
-        child.start({**session.environ, **_variables(session, found, prefix)})
+        child.start(environ)
         while (status := child.wait(POLL_S)) is None:
             _follow(session, follower, child, prefix, number)
             if not child.is_running and child.is_told_to_end:

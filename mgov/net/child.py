@@ -27,10 +27,10 @@ def run(argv: Sequence[str], *, environ: Mapping[str, str]) -> int:
 
 
 def run_forwarding(argv: Sequence[str], *, environ: Mapping[str, str]) -> int:
-    """Run a command on our own streams; SIGTERM and SIGHUP that reach us are passed on to it.
+    """Run a command on our own streams; signals that reach us are passed on to it.
 
     Ctrl-C reaches it from the terminal by itself, and we wait for what it makes of it. Returns its exit status, 128 + n
-    after signal n; 127 where there is no such program, 126 where it cannot be run.
+    after signal n; raises ChildNotFound where there is no such program, ChildNotRunnable where it cannot be run.
     """
     return _run(argv, environ)[0]
 

@@ -6,13 +6,14 @@
             if changed:
                 child.restart(new_environ)
 
-SIGTERM and SIGHUP that reach us are passed on to the child; Ctrl-C reaches it from the terminal by itself, and we wait
-for what it makes of it. The child is never left behind: leaving the block ends it, with SIGTERM, and with SIGKILL where
-it does not obey in time.
+Signals that reach us are passed on to the child. What a terminal's keys send (Ctrl-C, Ctrl-\\) reaches it by itself,
+and is not sent twice; we wait for what it makes of it. The child is never left behind: leaving the block ends it, with
+SIGTERM, and with SIGKILL where it does not obey in time.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 GRACE_S = 10.0                                  # from SIGTERM to SIGKILL, as docker stop
-_PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
+_KEYS = frozenset({signal.SIGINT, signal.SIGQUIT})                  # which a terminal sends to all in its foreground
+_ENDINGS = _KEYS | {signal.SIGTERM}
+_PASSED_ON = _ENDINGS | {signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
 
 
 def signal_number(name: str) -> int:
@@ -53,7 +56,6 @@ class Supervisor:
     def __enter__(self) -> Supervisor:
         for number in _PASSED_ON:
             self._before[number] = signal.signal(number, self._pass_on)
-        self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._note_end)
         return self
 
     def __exit__(
@@ -84,9 +86,13 @@ class Supervisor:
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise ChildNotRunnable(f"{self._argv[0]} cannot be run: {why}") from error
+        if self._is_told_to_end and self.received is not None:
+            self.send(self.received)            # it came before there was a child to pass it on to
 
     def restart(self, environ: Mapping[str, str]) -> None:
-        """End the child that runs and start it anew, unless we were told to end meanwhile."""
+        """End the child that runs and start it anew. One that has ended, or was told to, is left for `wait` to tell."""
+        if self._is_told_to_end or (self._process is not None and self._process.poll() is not None):
+            return
         self.end()
         if not self._is_told_to_end:
             self.start(environ)
@@ -120,10 +126,21 @@ class Supervisor:
 
     def _pass_on(self, number: int, _frame: object) -> None:
         self.received = number
-        if number == signal.SIGTERM:
+        if number in _ENDINGS:
             self._is_told_to_end = True
-        self.send(number)
+        if not (number in _KEYS and _is_in_foreground()):
+            self.send(number)
 
-    def _note_end(self, number: int, _frame: object) -> None:
-        self.received = number
-        self._is_told_to_end = True
+
+def _is_in_foreground() -> bool:
+    """Whether the keys of a terminal reach us, and so the child, which is in our process group."""
+    try:
+        terminal = os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:                             # none controls us
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

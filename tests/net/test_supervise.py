@@ -1,7 +1,9 @@
 """A child that is started anew or told of changes, and never left behind."""
 
 import os
+import pty
 import signal
+import subprocess
 import sys
 import threading
 
@@ -12,6 +14,25 @@ from mgov.net.supervise import Supervisor
 
 STUBBORN = "import os, signal, time; signal.signal(15, signal.SIG_IGN); open(os.environ['UP'], 'w').close(); " \
            "time.sleep(60)"
+# tells of each signal on a line of its own; a second one of a kind would be told before the last line is
+TELLS = """
+import os, signal, sys
+def tell(number, _):
+    os.write(1, f"{signal.Signals(number).name}\\n".encode())
+for number in (1, 2, 3, 10, 12, 15):
+    signal.signal(number, tell)
+print("up", flush=True)
+for line in sys.stdin:
+    print("asked", flush=True)
+    sys.exit(7)
+"""
+SUPERVISES = """
+import fcntl, os, sys, termios
+if os.isatty(0):
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from mgov.net.child import run_forwarding
+sys.exit(run_forwarding(sys.argv[1:], environ=os.environ))
+"""
 COUNTS_HUPS = """
 import os, signal, sys
 signal.signal(signal.SIGHUP, lambda *_: sys.exit(7))
@@ -76,13 +97,61 @@ def test_a_signal_reaches_the_child_sent_by_us_or_passed_on(tmp_path, through_us
         assert (child.wait(30), child.is_told_to_end) == (7, False)
 
 
-def test_after_sigterm_the_child_is_ended_and_not_started_anew():
+@pytest.mark.parametrize("name", ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"])
+def test_a_signal_sent_to_us_alone_is_passed_on_and_ends_neither(name):
+    argv = [sys.executable, "-c", SUPERVISES, sys.executable, "-c", TELLS]
+    ours = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    with ours:
+        assert ours.stdout.readline() == "up\n"
+        ours.send_signal(getattr(signal, name))
+        assert ours.stdout.readline() == f"{name}\n"
+        assert (ours.communicate("end\n", timeout=30)[0], ours.returncode) == ("asked\n", 7)
+
+
+def test_what_the_keys_of_a_terminal_send_reaches_the_child_once():
+    argv = [sys.executable, "-c", SUPERVISES, sys.executable, "-c", TELLS]
+    terminal, theirs = pty.openpty()
+    ours = subprocess.Popen(argv, stdin=theirs, stdout=theirs, start_new_session=True)
+    os.close(theirs)
+    with ours, open(terminal, "r+b", buffering=0) as keys:
+        told = read_until(keys, b"up\r\n")
+        keys.write(b"\x03")
+        told += read_until(keys, b"SIGINT\r\n")
+        keys.write(b"end\n")
+        told += read_until(keys, b"asked\r\n")
+        assert (told.count(b"SIGINT"), ours.wait(30)) == (1, 7)
+
+
+def read_until(keys, end: bytes) -> bytes:
+    told = b""
+    while not told.endswith(end):
+        told += keys.read(1)
+    return told
+
+
+def test_after_sigterm_the_child_is_not_started_anew_and_its_status_is_kept():
     with Supervisor(["sleep", "60"]) as child:
         child.start(os.environ)
         os.kill(os.getpid(), signal.SIGTERM)
+        child.restart(os.environ)
         assert (child.wait(30), child.is_told_to_end) == (143, True)
         child.restart(os.environ)
-        assert child._process is None
+        assert child.wait(30) == 143
+
+
+def test_a_signal_to_end_that_came_before_there_was_a_child_ends_it():
+    with Supervisor(["sleep", "60"]) as child:
+        os.kill(os.getpid(), signal.SIGTERM)
+        child.start(os.environ)
+        assert child.wait(30) == 143
+
+
+def test_a_child_that_ended_by_itself_is_not_started_anew():
+    with Supervisor(["sh", "-c", "exit 5"]) as child:
+        child.start(os.environ)
+        child._process.wait(30)
+        child.restart(os.environ)
+        assert child.wait(30) == 5
 
 
 def test_our_own_handlers_are_put_back():
