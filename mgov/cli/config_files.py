@@ -10,7 +10,7 @@ from mgov.cli.config import DryRun, Environment, ExpectRev, Message, Plain, Serv
 from mgov.cli.config_views import CHANGE_COLUMNS, published_view
 from mgov.cli.options import Context, command
 from mgov.cli.output import View
-from mgov.errors import NO, MgovError, UsageError
+from mgov.errors import NO, OK, Conflict, MgovError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,19 +88,29 @@ def edit(
     platform = session.platform()
     head = find(platform.store, service, env)
     with Draft(f"{service}-{env}", _toml(head.version.values if head is not None else {})) as draft:
-        if not draft.edit(session.environ):
+        status = draft.edit(session.environ)
+        if status:
+            kept = f"; your text is kept in {draft.keep()}" if draft.is_changed() else ""
+            session.out.note(f"the editor ended with {status}: nothing was changed{kept}")
+            return NO
+        if not draft.is_changed():
             session.out.note("nothing was changed")
-            return NO if draft.is_given_up else 0
+            return OK
         try:
             done = platform.configs.replace(
                 service, draft.values(), environment=env, operation="edit", message=message, plain=plain,
                 expect_version=head.version.number if head is not None else 0,
             )
         except MgovError as error:
-            path = draft.keep()
-            error.hint = f"your text is kept in {path}: mend it, then: mgov config import {service} {path} -e {env}"
+            error.hint = _kept_hint(draft.keep(), service, env, is_overtaken=isinstance(error, Conflict))
             raise
     return published_view(done)
+
+
+def _kept_hint(path: str, service: str, env: str, *, is_overtaken: bool) -> str:
+    """Where the text is, and how it becomes a version; first what it would undo, where others were quicker."""
+    first = f"see what it would undo: mgov config diff {service} {env} -f {path}" if is_overtaken else "mend it"
+    return f"your text is kept in {path}: {first}, then: mgov config import {service} {path} -e {env}"
 
 
 def _toml(values: Values) -> str:

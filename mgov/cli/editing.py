@@ -7,7 +7,7 @@ import shlex
 import tempfile
 from typing import TYPE_CHECKING
 
-from mgov.errors import InputError, UsageError
+from mgov.errors import InputError, MgovError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,13 +20,9 @@ USUAL_EDITOR = "vi"
 
 
 class Draft:
-    """The text in a file of its own inside a `with` block; the file goes at its end, unless `keep` was called.
-
-    `is_given_up` says that the editor ended with an error: then nothing in the file is meant.
-    """
+    """The text in a file of its own inside a `with` block; the file goes at its end, unless `keep` was called."""
 
     def __init__(self, name: str, text: str) -> None:
-        self.is_given_up = False
         self._text = text
         self._folder = tempfile.mkdtemp(prefix="mgov-")         # mode 0700
         self.path = os.path.join(self._folder, f"{name}.toml")
@@ -34,18 +30,26 @@ class Draft:
         with open(self.path, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
 
-    def edit(self, environ: Mapping[str, str]) -> bool:
-        """Open the editor; whether the text is another one afterwards. UsageError where there is none to open."""
-        from mgov.net.child import run
+    def edit(self, environ: Mapping[str, str]) -> int:
+        """Open the editor; return what it ended with: what is in the file is meant where that is 0.
 
-        chosen = next((environ[name] for name in EDITORS if environ.get(name, "").strip()), USUAL_EDITOR)
+        Raise UsageError where there is none to open. Ctrl-C is the editor's own.
+        """
+        from mgov.net.child import run_forwarding
+
+        chosen = next((environ[name] for name in EDITORS if environ.get(name, "").strip()), "")
+        if not chosen and not (os.isatty(0) and os.isatty(1)):
+            raise UsageError("no editor is set, and there is no terminal for another",
+                             hint="set EDITOR, or hand over a file: mgov config import SERVICE FILE")
         try:
-            status = run([*shlex.split(chosen), self.path], environ=environ)
-        except (OSError, ValueError) as error:
-            why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-            raise UsageError(f"the editor {chosen} cannot be run: {why.lower()}", hint="set EDITOR") from None
-        self.is_given_up = status != 0
-        return not self.is_given_up and self._read() != self._text.encode()
+            return run_forwarding([*shlex.split(chosen or USUAL_EDITOR), self.path], environ=environ)
+        except (MgovError, ValueError) as error:
+            why = error.message if isinstance(error, MgovError) else str(error).lower()
+            raise UsageError(f"the editor {chosen or USUAL_EDITOR}: {why}", hint="set EDITOR") from None
+
+    def is_changed(self) -> bool:
+        """Whether the text is another one than it was."""
+        return self._read() != self._text.encode()
 
     def values(self) -> Values:
         """What the text says now; raise InputError naming line and column."""

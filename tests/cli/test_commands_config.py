@@ -347,25 +347,59 @@ def test_edit_makes_a_version_of_what_the_editor_left(run, made, tmp_path):
     )  # fmt: skip
     assert run("config", "history", "orders", "--limit", "1", "--columns", "operation,message").out == "edit\tby hand\n"
     assert run("config", "edit", "orders", env=editor(tmp_path, "true")) == (0, "", "nothing was changed\n")
-    assert run("config", "edit", "orders", env=editor(tmp_path, "exit 1")) == (1, "", "nothing was changed\n")
-    assert run("config", "edit", "orders", env={"EDITOR": "/nowhere/vi"}).code == 2
+    assert run("config", "edit", "orders", env={"EDITOR": "/nowhere/vi"}) == (
+        2, "", "mgov: the editor /nowhere/vi: /nowhere/vi: no such program\nhint: set EDITOR\n",
+    )  # fmt: skip
     created = run("config", "edit", "orders", "-e", "new", env=editor(tmp_path, 'echo "a = 1" > "$1"'))
     assert created.err == "orders new: version 1\n"
+
+
+def taken_from(err):
+    """The text that the message says is kept; it goes."""
+    path = err.split("your text is kept in ")[1].split(":")[0].strip()
+    with open(path) as kept:
+        text = kept.read()
+    os.unlink(path)
+    os.rmdir(os.path.dirname(path))
+    return text
+
+
+def test_an_editor_that_fails_changes_nothing_and_what_was_written_is_kept(run, made, tmp_path):
+    assert run("config", "edit", "orders", env=editor(tmp_path, "exit 1")) == (
+        1, "", "the editor ended with 1: nothing was changed\n",
+    )  # fmt: skip
+    crashed = run("config", "edit", "orders", env=editor(tmp_path, 'echo "a = 1" > "$1"; kill -9 $$'))
+    assert crashed.code == 1
+    assert crashed.err.startswith("the editor ended with 137: nothing was changed; your text is kept in ")
+    assert taken_from(crashed.err) == "a = 1\n"
+    assert run("config", "history", "orders", "--limit", "1", "--columns", "version").out == "2\n"
+
+
+def test_ctrl_c_in_an_editor_is_the_editors_own(run, made, tmp_path):
+    script = 'trap "" INT; kill -INT $PPID; sleep 0.1; echo "a = 1" > "$1"'
+    assert run("config", "edit", "orders", "-e", "new", env=editor(tmp_path, script)).err == "orders new: version 1\n"
+
+
+def test_without_a_terminal_no_editor_is_guessed(made):
+    argv = [sys.executable, "-m", "mgov", "-S", str(made), "config", "edit", "orders"]
+    environ = {name: text for name, text in os.environ.items() if name not in ("VISUAL", "EDITOR")}
+    told = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environ, timeout=60)
+    assert (told.returncode, told.stderr.splitlines()[0]) == (
+        2, "mgov: no editor is set, and there is no terminal for another",
+    )  # fmt: skip
 
 
 def test_an_edit_that_cannot_be_kept_keeps_the_text(run, made, tmp_path):
     broken = run("config", "edit", "orders", env=editor(tmp_path, 'echo "a = " >> "$1"'))
     assert broken.code == 2
-    path = broken.err.split("your text is kept in ")[1].split(":")[0]
-    with open(path) as kept:
-        assert kept.read().endswith("a = \n")
-    os.unlink(path)
-    os.rmdir(os.path.dirname(path))
+    assert taken_from(broken.err).endswith("a = \n")
     mgov = f"PYTHONPATH={ROOT} {sys.executable} -m mgov -S {made}"
     race = f'{mgov} config set orders r=1 -q; echo "b = 1" > "$1"'
     raced = run("config", "edit", "orders", env=editor(tmp_path, race))
     assert raced.code == 4
-    assert "your text is kept in" in raced.err
+    look = raced.err.split("see what it would undo: mgov ")[1].split(", then")[0]
+    assert "removed\tr\t1\t\n" in run(*look.split()).out
+    assert "b = 1" in taken_from(raced.err)
 
 
 def test_show_of_a_service_names_its_configurations(run, made):
