@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import NotFound, UsageError
-from mgov.governance.current import at_version, current
+from mgov.governance.current import at_version, current, find, newest_base
 from mgov.governance.looking import Looking
 from mgov.governance.publishing import Published, Terms, publish
-from mgov.model.config import BASE, DEFAULT, NO_VERSION, lookup, version_key
+from mgov.model.config import BASE, DEFAULT, NO_VERSION, leaves, lookup, version_key
 from mgov.model.key import format_key, parse_key
-from mgov.model.setting import key_hint, with_settings, without_settings
+from mgov.model.setting import is_same, key_hint, with_settings, without_settings
 from mgov.store.base import Write
 
 if TYPE_CHECKING:
@@ -172,21 +172,26 @@ class Configs(Looking):
     ) -> Published:
         """Make `target` read as `source` does, over the base that it saw; with `only`, just those keys and tables.
 
-        Those in `keep` stay as the target has them. `expect_version` is the target's.
+        Those in `keep` read as the target did before. `expect_version` is the target's.
         """
         if source == target:
             raise UsageError(f"{source} is both where it comes from and where it goes")
-        found = self.read(service, environment=source, version=version, use_snapshot=False).version
+        found = self.read(service, environment=source, version=version, use_snapshot=False)
         kept, wanted = [parse_key(key) for key in keep], [parse_key(key) for key in only]
         is_whole = not only and BASE not in (source, target)
-        terms = Terms("promote", message or f"from {source} {found.number}", expect_version,
-                      base=found.base if is_whole else None, must_rebase=is_whole, is_plain=plain, dry_run=dry_run)
+        terms = Terms("promote", message or f"from {source} {found.version.number}", expect_version,
+                      base=found.version.base if is_whole else None, must_rebase=is_whole, is_plain=plain,
+                      dry_run=dry_run)
 
         def change(own: Values) -> Values:
+            head = find(self._store, service, target)
+            read = head.values if head is not None else {}
             for path in (*kept, *wanted):
-                _check_known(path, found.values, own, service)
-            taken = _with_parts(own, found.values, wanted) if wanted else found.values
-            return _with_parts(taken, own, kept)
+                _check_known(path, found.values, read, service)
+            base = found.below if is_whole else newest_base(self._store, service) if target != BASE else None
+            below = base.values if base is not None else {}
+            taken = _reading_as(own, found.version.values, found.values, below, wanted or [()])
+            return _reading_as(taken, own, read, below, kept)
 
         return self.publish(service, target, change, terms)
 
@@ -221,24 +226,33 @@ class Configs(Looking):
 
 def _check_known(path: Path, values: Values, others: Values, service: str) -> None:
     """Raise NotFound where neither side has the key: it is a slip, and would do nothing in silence."""
-    for known in (values, others):
-        try:
-            lookup(known, path)
-        except KeyError:
-            continue
+    if _is_known(values, path) or _is_known(others, path):
         return
     raise NotFound(f"{service} has no key {format_key(path)} on either side", hint=key_hint(values, path))
 
 
-def _with_parts(values: Values, taken: Values, paths: Sequence[Path]) -> Values:
-    """`values`, in which each of `paths` is as in `taken`: the same value, or just as absent."""
+def _reading_as(values: Values, own: Values, read: Values, below: Values, paths: Sequence[Path]) -> Values:
+    """`values`, in which each of `paths` reads over `below` as in `read`, () for all of it.
+
+    What is set there is set as in `own`, and beside it only what `read` took from a base that `below` is not like.
+    """
     for path in paths:
-        try:
-            values = without_settings(values, [path])
-        except NotFound:
-            pass
-        try:
-            values = with_settings(values, {path: lookup(taken, path)})
-        except KeyError:
-            continue
+        if _is_known(values, path):
+            values = without_settings(values, [path]) if path else {}
+        taken = {leaf: value for leaf, value in leaves(read) if leaf[: len(path)] == path}
+        values = with_settings(values, {
+            leaf: value for leaf, value in taken.items() if _is_known(own, leaf) or not _is_read(below, leaf, value)
+        })
     return values
+
+
+def _is_read(values: Values, path: Path, value: Any) -> bool:
+    return _is_known(values, path) and is_same(lookup(values, path), value)
+
+
+def _is_known(values: Values, path: Path) -> bool:
+    try:
+        lookup(values, path)
+    except KeyError:
+        return False
+    return True

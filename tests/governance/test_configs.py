@@ -138,6 +138,39 @@ def test_promoting_some_keys_or_all_but_some_leaves_the_others(configs):
         configs.promote("orders", source="prod", target="prod")
 
 
+@pytest.fixture
+def over_two_bases(configs):
+    """staging lies over a base that said more and something else than the one that prod lies over."""
+    configs.set("orders", {"z": 1, "pool.size": 5, "old": True}, environment="base")
+    configs.set("orders", {"pool.wait": 1, "a": 1}, environment="staging")
+    configs.unset("orders", ["old"], environment="base")
+    configs.set("orders", {"z": 2, "pool.size": 9}, environment="base")
+    configs.set("orders", {"p": 1}, environment="prod")
+    return configs
+
+
+def test_promoting_some_keys_takes_what_the_source_reads_of_its_base_too(over_two_bases):
+    over_two_bases.promote("orders", source="staging", target="prod", only=["z", "pool", "old"])
+    assert over_two_bases.get("orders", environment="prod") == {
+        "z": 1, "pool": {"size": 5, "wait": 1}, "old": True, "p": 1,
+    }  # fmt: skip
+    assert over_two_bases.promote("orders", source="staging", target="prod", only=["z"]).is_unchanged
+
+
+def test_what_is_kept_reads_as_before_over_the_other_base_too(over_two_bases):
+    over_two_bases.promote("orders", source="staging", target="prod", keep=["z", "pool.size"])
+    prod = over_two_bases.read("orders", environment="prod")
+    assert prod.values == {"z": 2, "pool": {"size": 9, "wait": 1}, "a": 1, "old": True}
+    assert (prod.version.values, prod.version.base) == ({"pool": {"wait": 1, "size": 9}, "a": 1, "z": 2}, 1)
+
+
+def test_a_base_that_is_promoted_to_reads_as_the_environment_does(over_two_bases):
+    over_two_bases.promote("orders", source="staging", target="base")
+    assert over_two_bases.get("orders", environment="base") == over_two_bases.get("orders", environment="staging")
+    over_two_bases.promote("orders", source="base", target="prod")
+    assert over_two_bases.get("orders", environment="prod") == over_two_bases.get("orders", environment="staging")
+
+
 def test_gc_never_removes_the_newest_nor_a_base_that_is_still_seen(configs):
     for value in range(4):
         configs.set("orders", {"b": value}, environment="base")
