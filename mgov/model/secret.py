@@ -2,8 +2,9 @@
 
 A secret does not belong into a store that is read, diffed and committed. In its place stands a reference, which is
 resolved only when a value is used: `env:NAME`, `file:PATH` (absolute) or `cmd:COMMAND LINE`. A plain text under a key
-that looks secret, or a URL with a password in it, is refused unless its writer insists, and then masked wherever it is
-shown. Numbers and booleans are no secrets. On the path of a hot verb.
+that looks secret, a URL with a password in it, or a private key is refused unless its writer insists, and then masked
+wherever it is shown. So is a number, but only where the key says that it is the secret itself: `password`, and not
+`max_tokens`. Booleans are no secrets. On the path of a hot verb.
 """
 
 from mgov.model.record import NamedTuple
@@ -20,6 +21,7 @@ ENV, FILE, COMMAND = "env", "file", "cmd"
 _WORDS = frozenset({
     "password", "passwd", "pwd", "passphrase", "secret", "token", "credential", "credentials", "apikey",
 })  # fmt: skip
+_ITSELF = frozenset({"password", "passwd", "pwd", "passphrase", "pass", "secret", "token", "apikey"})
 _TABLES = frozenset({"passwords", "secrets", "tokens", "credentials", "apikeys"})
 _KEY_OF = frozenset({"api", "private", "access", "signing", "encryption", "secret", "master", "account"})
 _ENDINGS = ("password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey", "accesskey")
@@ -72,9 +74,11 @@ def is_secret(path: "Path", value: "Any") -> bool:
         return any(is_secret(path, item) for item in value)
     if isinstance(value, dict):
         return any(is_secret((*path, key), item) for key, item in value.items())
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _names_secret_itself(_split(path[-1]))
     if not isinstance(value, str) or not value or reference(value) is not None:
         return False
-    return looks_secret(path) or _has_password(value)
+    return looks_secret(path) or _has_password(value) or _is_private_key(value)
 
 
 def looks_secret(path: "Path") -> bool:
@@ -94,6 +98,14 @@ def _names_secret(words: list[str]) -> bool:
         or words[-1].endswith(_ENDINGS)
         or any(word == "key" and words[i] in _KEY_OF for i, word in enumerate(words[1:]))
     )
+
+
+def _names_secret_itself(words: list[str]) -> bool:
+    """Whether the words end with the secret, and count or bound nothing: `db_password`, but not `max_token`."""
+    if not words or not _ABOUT.isdisjoint(words):
+        return False
+    is_key = words[-1] == "key" and len(words) > 1 and words[-2] in _KEY_OF
+    return is_key or words[-1] in _ITSELF or words[-1].endswith(_ENDINGS)
 
 
 def masked(value: "Any", path: "Path") -> "Any":
@@ -123,6 +135,11 @@ def _has_password(text: str) -> bool:
     user, at, _ = rest.rpartition("@")
     password = user.partition(":")[2]
     return bool(at) and bool(password) and not password.startswith(("${", "{"))
+
+
+def _is_private_key(text: str) -> bool:
+    """Whether it holds a private key in PEM (RFC 7468)."""
+    return "-----BEGIN " in text and "PRIVATE KEY-----" in text
 
 
 def _split(part: str) -> list[str]:

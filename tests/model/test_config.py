@@ -189,12 +189,16 @@ def test_keys_about_secrets_are_no_secrets(key):
 
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
-    [("db.password", "hunter2", True), ("db.password", "", False), ("db.password", 5, False),
+    [("db.password", "hunter2", True), ("db.password", "", False), ("db.password", 1234, True),
+     ("db.password", True, False), ("api_key", 7.5, True), ("max_tokens", 4096, False), ("max_token", 4096, False),
+     ("tokens.limit", 3, False), ("secrets.refresh", 30, False), ("db.passwords", [1, 2], False),
+     ("cache.key", 1, False), ("tls.key", "-----BEGIN EC PRIVATE KEY-----\nx", True),
+     ("tls.cert", "-----BEGIN CERTIFICATE-----\nx", False),
      ("db.password", "env:DB", False), ("db.password", "file:/run/db", False), ("passwords", ["a"], True),
      ("url", "postgres://u:pw@h/db", True), ("url", "postgres://u@h/db", False), ("url", "https://h/a:b@c", False),
      ("url", "postgres://u:${PW}@h/db", False), ("note", "mail: a:b@c", False)],
 )  # fmt: skip
-def test_a_plain_secret_is_a_text_under_such_a_key_or_a_url_with_a_password(key, value, expected):
+def test_a_plain_secret_stands_under_such_a_key_or_shows_what_it_is(key, value, expected):
     assert is_secret(parse_key(key), value) is expected
 
 
