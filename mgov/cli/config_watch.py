@@ -11,7 +11,7 @@ from mgov.cli.config import Environment, NoSnapshot, Service
 from mgov.cli.options import Context, command
 from mgov.cli.output import Column
 from mgov.cli.pausing import pause
-from mgov.errors import OK, TERMINATED, MgovError, UsageError
+from mgov.errors import OK, TERMINATED, MgovError, NotFound, StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +62,8 @@ def watch(
         service, key, environment=env, after=after, quiesce=parse_quiesce(quiesce) if quiesce is not None else None,
         warn=session.out.warn,
     )
+    if after is None:
+        _note_absent(session, service, key, env)
     left = count
     while True:
         for change in follower.poll():
@@ -151,6 +153,18 @@ def _follow(session: Session, follower: Follower, child: Supervisor, prefix: str
             continue
         session.out.note(f"{name}: starting the command anew")
         child.restart({**session.environ, **environ})
+
+
+def _note_absent(session: Session, service: str, key: str, env: str) -> None:
+    """Say what is not there yet: it may come, or it may be a slip."""
+    from mgov.governance.current import current, value_at
+
+    try:
+        value_at(current(session.platform().store, service, env), key)
+    except NotFound as error:
+        session.out.note(f"{error.message} yet ({error.hint})")
+    except StoreError:
+        return                                  # which the watch tells
 
 
 def _variables(session: Session, found: Configuration, prefix: str) -> dict[str, str]:

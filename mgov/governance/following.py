@@ -90,7 +90,7 @@ class Follower:
             raise Compacted(
                 f"the versions of {self._service} in {self._environment} behind {after} are gone: the oldest that is "
                 f"kept is {numbers[0]}",
-                hint=f"--after {numbers[0]}",
+                hint=f"--after {numbers[0] - 1} begins with that one",
             )
         self._number = after
         if after and after >= numbers[0]:

@@ -73,6 +73,16 @@ def test_a_command_that_fails_is_said_and_the_watch_goes_on(run, configs):
     assert result.err == "warning: sh -c 'exit 3' ended with 3\n" * 2
 
 
+@pytest.mark.parametrize(("words", "note"), [
+    (("orders", "colour"), "orders has no key colour in default yet (did you mean color?)"),
+    (("orders", "-e", "prod"), "orders has no configuration in prod yet (it has one in default: -e default)"),
+    (("order",), "order has no configuration in default yet (did you mean orders?)"),
+])
+def test_what_is_not_there_yet_is_remarked_on_and_waited_for(run, store, words, note):
+    result = run("config", "watch", *words, "--deadline", "300ms")
+    assert (result.code, result.out, result.err.splitlines()[0]) == (5, "", note)
+
+
 @pytest.mark.parametrize(("words", "code", "message"), [
     (("--after", "9"), 3, "orders has no version 9 in default"),
     (("--quiesce", "5s:1s"), 2, "5s:1s' waits no longer than 1s for 5s of quiet"),

@@ -79,7 +79,7 @@ def test_versions_that_are_gone_or_never_were_cannot_be_begun_behind(configs):
     configs.gc("orders", keep=2)
     with pytest.raises(Compacted, match="the oldest that is kept is 4") as refused:
         configs.follow("orders", after=1)
-    assert refused.value.hint == "--after 4"
+    assert refused.value.hint == "--after 3 begins with that one"
     assert said(configs.follow("orders", after=3).poll())[0][0] == 4
     with pytest.raises(NotFound, match="no version 9"):
         configs.follow("orders", after=9)
