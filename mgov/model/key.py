@@ -34,6 +34,13 @@ def format_key(path: "Iterable[str]") -> str:
     return ".".join(part if part and _BARE.issuperset(part) else _in_quotes(part) for part in path)
 
 
+def typed_key(path: "Iterable[str]") -> str:
+    """As `format_key`, for a shell: it would take the quotes of a part for its own."""
+    from shlex import quote
+
+    return quote(format_key(path))
+
+
 def check_part(part: str, shown: str) -> str:
     """Return `part` if it can be part of a key: some text, no control characters; else raise UsageError."""
     if not part:
@@ -72,9 +79,10 @@ def split_at_equals(text: str) -> "tuple[str, str, str]":
 def _bare(text: str, rest: str) -> "tuple[str, str]":
     part, dot, after = rest.partition(".")
     if not _BARE.issuperset(part):
+        check_part(part, text)
         raise UsageError(
             f"{text[:80]!r} is not a key: a part with other characters than letters, digits, '-' and '_' is quoted",
-            hint=f"write it like {_in_quotes(part)}",
+            hint=f"write it like {typed_key([part])}",
         )
     return part, dot + after
 

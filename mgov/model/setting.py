@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgov.errors import NotFound, UsageError
 from mgov.model.config import leaves, lookup
-from mgov.model.key import MAX_PARTS, check_part, format_key
+from mgov.model.key import MAX_PARTS, check_part, format_key, typed_key
 from mgov.model.names import suggest
 from mgov.model.record import NamedTuple
 from mgov.model.secret import MASK, is_secret, masked
@@ -116,8 +116,9 @@ def without_settings(values: Mapping[str, Any], paths: Iterable[Path]) -> Values
 
 def key_hint(values: Mapping[str, Any], path: Path) -> str | None:
     """A hint for a key that is not set."""
-    near = suggest(format_key(path), [format_key(known) for known, _ in leaves(values)])
-    return f"did you mean {near}?" if near else None
+    known = {format_key(leaf): leaf for leaf, _ in leaves(values)}
+    near = suggest(format_key(path), list(known))
+    return f"did you mean {typed_key(known[near])}?" if near else None
 
 
 def is_same(one: Any, other: Any) -> bool:

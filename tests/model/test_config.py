@@ -1,6 +1,7 @@
 """Keys, values, secrets and differences of configurations: pure rules."""
 
 import json
+import shlex
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from mgov.model.setting import (
     checksum,
     differences,
     is_same,
+    key_hint,
     refuse_secrets,
     text_of,
     with_settings,
@@ -58,6 +60,20 @@ def test_a_part_with_other_characters_stands_in_quotes(text, path):
 def test_what_is_no_key_is_refused(text):
     with pytest.raises(UsageError):
         parse_key(text)
+
+
+@pytest.mark.parametrize("text", ["a b", "hosts.a/b", "it's", "cost$"])
+def test_the_hint_at_a_part_to_quote_is_what_a_shell_takes(text):
+    with pytest.raises(UsageError) as refused:
+        parse_key(text)
+    [typed] = shlex.split(refused.value.hint.removeprefix("write it like "))
+    assert parse_key(typed) == (text.rpartition(".")[2],)
+
+
+def test_a_key_with_a_control_character_gets_no_hint_that_would_be_refused_too():
+    with pytest.raises(UsageError, match="a character that is not text") as refused:
+        parse_key("a\nb")
+    assert refused.value.hint is None
 
 
 @pytest.mark.parametrize(
@@ -163,6 +179,12 @@ def test_settings_make_the_tables_that_they_need_and_leave_none_empty():
 def test_a_value_does_not_silently_take_the_place_of_a_table_or_the_other_way_round(settings, words):
     with pytest.raises(UsageError, match=words):
         with_settings({"a": 1, "t": {"u": 1}}, settings)
+
+
+def test_a_key_that_is_near_is_named_as_a_shell_takes_it():
+    assert key_hint({"hosts": {"a.example.com": 1}}, ("hosts", "a", "example", "com")) == (
+        "did you mean 'hosts.\"a.example.com\"'?"
+    )
 
 
 def test_a_key_that_is_not_set_cannot_be_unset_and_the_nearest_is_named():
