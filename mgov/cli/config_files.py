@@ -15,6 +15,7 @@ from mgov.errors import NO, OK, Conflict, MgovError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mgov.cli.session import Session
     from mgov.model.config import Values
 
 KINDS = ("toml", "json", "yaml", "dotenv")
@@ -35,17 +36,31 @@ def import_(
     expect_rev: ExpectRev = None,
     plain: Plain = False,
     dry_run: DryRun = False,
-) -> View:
+) -> View | int:
     """Make an environment's own values exactly those of a file: what is not in it goes."""
     from mgov.cli.config_inputs import read_values
 
     if kind and kind not in KINDS:
         raise UsageError(f"unknown --format {kind}", hint=f"one of {', '.join(KINDS)}")
+    values = read_values(file, kind)
+    if not values and not dry_run and not _may_be_emptied(ctx.obj, service, env, file):
+        ctx.obj.out.note("nothing was changed")
+        return NO
     done = ctx.obj.platform().configs.replace(
-        service, read_values(file, kind), environment=env, message=message, expect_version=expect_rev, plain=plain,
-        dry_run=dry_run,
+        service, values, environment=env, message=message, expect_version=expect_rev, plain=plain, dry_run=dry_run
     )
     return published_view(done, dry_run=dry_run)
+
+
+def _may_be_emptied(session: Session, service: str, env: str, file: str) -> bool:
+    """Whether all values may go; asked where there are any, for a pipe whose other end failed holds nothing too."""
+    from mgov.cli.inputs import shown_path
+    from mgov.governance.current import find
+
+    head = find(session.platform().store, service, env)
+    if head is None or not head.version.values:
+        return True
+    return session.confirm(f"There is nothing in {shown_path(file)}: remove all values of {service} in {env}?")
 
 
 @command("mgov config export orders -e prod > values.toml", formats=("toml", "json", "dotenv"))

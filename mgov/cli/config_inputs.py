@@ -26,10 +26,13 @@ DOTENV, ENV_SUFFIX = "dotenv", ".env"
 def read_settings(
     words: Sequence[str], file: str | None, prefix: str | None, environ: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Every key with its value: of the file first, then the variables, then `KEY=TEXT` and `KEY:=JSON`."""
+    """Every key with its value: of the file first, then the variables, then `KEY=TEXT` and `KEY:=JSON`.
+
+    A table of the file with nothing in it sets nothing, and so empties none.
+    """
     wanted: dict[str, Any] = {}
     if file is not None:
-        wanted.update({format_key(path): value for path, value in leaves(read_values(file))})
+        wanted.update({format_key(path): value for path, value in leaves(read_values(file)) if value != {}})
     if prefix is not None:
         wanted.update(_from_environment(prefix, environ))
     for word in words:

@@ -13,6 +13,7 @@ SIGTERM, and with SIGKILL where it does not obey in time.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -84,7 +85,7 @@ class Supervisor:
         except FileNotFoundError:
             raise ChildNotFound(f"{self._argv[0]}: no such program") from None
         except OSError as error:
-            why = (error.strerror or str(error)).lower()
+            why = _too_large(environ) if error.errno == errno.E2BIG else (error.strerror or str(error)).lower()
             raise ChildNotRunnable(f"{self._argv[0]} cannot be run: {why}") from error
         if self._is_told_to_end and self.received is not None:
             self.send(self.received)            # it came before there was a child to pass it on to
@@ -130,6 +131,13 @@ class Supervisor:
             self._is_told_to_end = True
         if not (number in _KEYS and _is_in_foreground()):
             self.send(number)
+
+
+def _too_large(environ: Mapping[str, str]) -> str:
+    """Why a command is refused with E2BIG: one variable, or all of them, are more than the system hands over."""
+    sizes = {name: len(os.fsencode(text)) for name, text in environ.items()}
+    largest = max(sizes, key=lambda name: sizes[name], default="")
+    return f"its environment or its arguments are too large; {largest} alone has {sizes.get(largest, 0)} bytes"
 
 
 def _is_in_foreground() -> bool:

@@ -325,6 +325,26 @@ def test_import_makes_the_values_exactly_those_of_the_file_and_export_gives_them
     assert run("config", "import", "orders", str(file), "--format", "ini").code == 2
 
 
+def test_an_import_of_nothing_asks_before_it_removes_all(run, made, tmp_path):
+    empty = tmp_path / "empty.toml"
+    empty.write_text("# db.port = 1\n")
+    asked = run("config", "import", "orders", str(empty))
+    assert (asked.code, asked.out) == (2, "")
+    assert asked.err.startswith(f"mgov: There is nothing in {empty}: remove all values of orders in default?")
+    assert run("config", "import", "orders", str(empty), "--dry-run").code == 0
+    assert run("config", "get", "orders", "log.level").out == "debug\n"
+    assert run("config", "import", "orders", str(empty), "--yes").code == 0
+    assert run("config", "get", "orders", "-o", "json").out == "{}\n"
+    again = run("config", "import", "orders", str(empty))
+    assert again.err == "unchanged: orders default is at version 3\n"
+
+
+def test_an_empty_table_in_a_file_that_is_set_empties_none(run, made, tmp_path):
+    values = tmp_path / "values.toml"
+    values.write_text("[db]\n[log]\nlevel = 'info'\n")
+    assert run("config", "set", "orders", "-f", str(values)).out == "changed\tlog.level\tdebug\tinfo\n"
+
+
 def test_export_leaves_plain_secrets_out_and_says_so(run, made):
     run("config", "set", "orders", "db.password=hunter2", "--plain")
     assert run("config", "export", "orders") == (

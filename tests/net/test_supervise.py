@@ -174,6 +174,11 @@ def test_what_cannot_be_started_is_said_with_its_status(tmp_path):
         Supervisor([])
 
 
+def test_an_environment_that_the_system_does_not_hand_over_names_its_largest_variable():
+    with pytest.raises(ChildNotRunnable, match="BIG alone has 4194304 bytes"), Supervisor(["true"]) as child:
+        child.start({**os.environ, "BIG": "x" * 4 * 1024 * 1024})
+
+
 def test_nothing_is_left_behind_where_the_block_fails():
     child = Supervisor(["sleep", "60"])
     with pytest.raises(ZeroDivisionError):
