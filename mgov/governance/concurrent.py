@@ -245,16 +245,39 @@ class AsyncConfigs(_InThread[Configs]):
         after: int | None = None,
         quiesce: Quiesce | None = None,
     ) -> Callable[[], Awaitable[None]]:
-        """As `Configs.watch`, but the callback is called in the running event loop; stopping is awaited."""
+        """As `Configs.watch`, but the callback, a function or a coroutine, runs in the running event loop.
+
+        Stopping is awaited; a callback may stop its own watch.
+        """
         loop = asyncio.get_running_loop()
+        calling: asyncio.Task[Any] | None = None
+        is_stopped = False
+
+        async def call(change: Change) -> None:
+            nonlocal calling
+            if is_stopped:
+                return
+            calling = asyncio.current_task()
+            result = callback(change)
+            if isinstance(result, Awaitable):
+                await result
 
         def relay(change: Change) -> None:
-            loop.call_soon_threadsafe(callback, change)
+            if not loop.is_closed():                        # of a watch that nobody stopped
+                asyncio.run_coroutine_threadsafe(call(change), loop).result()
 
         stop = await asyncio.to_thread(
             self._component.watch, service, relay, key, environment=environment, after=after, quiesce=quiesce
         )
-        return lambda: asyncio.to_thread(stop)
+
+        async def stop_watching() -> None:
+            nonlocal is_stopped
+            is_stopped = True
+            stopping = loop.run_in_executor(None, stop)
+            if asyncio.current_task() is not calling:       # else it would wait for itself
+                await stopping
+
+        return stop_watching
 
 
 class AsyncMonitor(_InThread[Monitor]):

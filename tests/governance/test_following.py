@@ -1,6 +1,7 @@
 """Following a configuration: each real change once, in order, none missed."""
 
 import asyncio
+import queue
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from mgov.errors import Compacted, NotFound, StoreError, UsageError
 from mgov.governance.platform import Platform
+from mgov.governance.watching import STOP_WAIT_S
 from mgov.model.quiesce import Quiesce
 
 
@@ -188,6 +190,53 @@ def test_in_an_event_loop_the_callback_is_called_in_the_loop(store_path):
             number = await asyncio.wait_for(got.get(), 20)
             await stop()
             return [number]
+
+    assert asyncio.run(follow()) == [1]
+
+
+def test_a_coroutine_is_a_callback_too_and_one_that_fails_is_a_warning(store_path):
+    heard: queue.Queue[str] = queue.Queue()
+
+    async def follow():
+        got: asyncio.Queue[int] = asyncio.Queue()
+
+        async def take(change) -> None:
+            await asyncio.sleep(0)
+            got.put_nowait(change.configuration.version.number)
+
+        async def fail(change) -> None:
+            raise ValueError("no")
+
+        async with Platform.open(store_path, warn=heard.put) as platform:
+            stops = [await platform.configs.watch("orders", callback) for callback in (fail, take)]
+            for value in (1, 2):
+                await platform.configs.set("orders", {"a": value})
+            numbers = [await asyncio.wait_for(got.get(), 20) for _ in range(2)]
+            told = await asyncio.to_thread(heard.get, timeout=20)
+            for stop in stops:
+                await stop()
+            return [told, *numbers]
+
+    assert asyncio.run(follow()) == ["a watch of orders default 1 failed: ValueError: no", 1, 2]
+
+
+def test_a_coroutine_may_stop_its_own_watch_and_waits_for_nothing(store_path):
+    async def follow() -> list[int]:
+        got: list[int] = []
+        stopped = asyncio.Event()
+
+        async def once(change) -> None:
+            got.append(change.configuration.version.number)
+            await stop()
+            stopped.set()
+
+        async with Platform.open(store_path) as platform:
+            stop = await platform.configs.watch("orders", once, after=0)
+            for value in (1, 2):
+                await platform.configs.set("orders", {"a": value})
+            await asyncio.wait_for(stopped.wait(), STOP_WAIT_S / 2)
+            await stop()
+            return got
 
     assert asyncio.run(follow()) == [1]
 
