@@ -7,6 +7,7 @@ is fetched. What a reference (`env:NAME`) will resolve to is not known here, and
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
@@ -50,6 +51,7 @@ def check_schema(schema: Any) -> dict[str, Any]:
         place = format_key(str(part) for part in error.absolute_path)
         raise UsageError(f"the schema is invalid{f' at {place}' if place else ''}: {error.message[:MAX_SHOWN_CHARS]}") \
             from None
+    _check_references(schema)
     return dict(schema)
 
 
@@ -57,16 +59,12 @@ def violations(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[Vio
     """What in `values` breaks the schema, by key; raise UsageError where the schema cannot be applied."""
     validator = _validator(schema)
     from referencing import Registry
-    from referencing.exceptions import Unresolvable
 
     found: set[Violation] = set()
-    try:
+    with _whole():
         for error in validator(dict(schema), registry=Registry()).iter_errors(dict(values)):
             if reference(error.instance) is None:
                 found.update(_described(error, values))
-    except Unresolvable as error:
-        raise UsageError(f"the schema refers to {str(error.ref)[:80]!r}, which is not in it",
-                         hint="a schema is one document: put what it refers to under $defs") from None
     return sorted(found)
 
 
@@ -78,6 +76,36 @@ def refuse_violations(schema: Mapping[str, Any], values: Mapping[str, Any], what
         first = found[0]
         raise UsageError(f"{first.key or what} {first.message}, says the schema ({first.rule}){more}",
                          hint="mgov config validate shows all; mgov config schema show says what is allowed")
+
+
+def _check_references(schema: Any) -> None:
+    """Raise UsageError where a `$ref` leads out of the schema: now, and not when a value happens to come to it."""
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012, specification_with
+
+    def follow(resource: Any, resolver: Any) -> None:
+        for word in ("$ref", "$dynamicRef"):
+            if isinstance(target := resource.contents.get(word), str):
+                resolver.lookup(target)
+        for inner in resource.subresources():
+            if isinstance(inner.contents, dict):
+                follow(inner, resolver.in_subresource(inner))
+
+    whole = specification_with(str(schema.get("$schema", "")), default=DRAFT202012).create_resource(schema)
+    place = whole.id() or ""
+    with _whole():
+        follow(whole, Registry().with_resource(place, whole).resolver(place))
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    from referencing.exceptions import Unresolvable
+
+    try:
+        yield
+    except Unresolvable as error:
+        raise UsageError(f"the schema refers to {str(error.ref)[:80]!r}, which is not in it",
+                         hint="a schema is one document: put what it refers to under $defs") from None
 
 
 def _validator(schema: Any) -> Any:

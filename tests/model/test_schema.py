@@ -70,11 +70,23 @@ def test_the_refusal_names_the_first_and_counts_the_rest():
     ({"type": "nonsense"}, "the schema is invalid at type"),
     ({"properties": {"a": {"minimum": "x"}}}, "the schema is invalid at properties.a.minimum"),
     ([], "schema must be a table"),
+    ({"properties": {"a": {"$ref": "http://127.0.0.1:9/s"}}}, "the schema refers to 'http://127.0.0.1:9/s', which"),
+    ({"items": {"$ref": "#/$defs/no"}}, "the schema refers to '/$defs/no', which is not in it"),
 ])
 def test_what_is_no_schema_is_refused_with_the_place(schema, message):
     with pytest.raises(UsageError) as refused:
         check_schema(schema)
     assert refused.value.message.startswith(message)
+
+
+@pytest.mark.parametrize("schema", [
+    {"$defs": {"p": {"type": "integer"}}, "properties": {"a": {"$ref": "#/$defs/p"}, "b": {"$ref": "#"}}},
+    {"$id": "http://x.test/s", "$defs": {"q": {"$id": "q", "$anchor": "Q"}}, "properties": {"a": {"$ref": "q#Q"}}},
+    {"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"x": {}}, "not": {"$ref": "#"}},
+    {"$schema": "http://x.test/own", "properties": {"$ref": {"type": "string"}}, "enum": [{"$ref": "http://x.test/no"}]},
+])
+def test_what_a_schema_refers_to_within_itself_is_found(schema):
+    assert check_schema(schema) == schema
 
 
 def test_nothing_is_fetched_for_a_schema():
