@@ -133,7 +133,7 @@ def _check_against_schema(store: Store, service: str, environment: str, values: 
     if schema and environment != BASE:
         from mgov.model.schema import refuse_violations
 
-        refuse_violations(schema, values, f"{service} {environment}")
+        refuse_violations(schema, values, service)
 
 
 def schema_of(store: Store, service: str) -> Mapping[str, Any]:

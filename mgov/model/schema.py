@@ -8,18 +8,20 @@ is fetched. What a reference (`env:NAME`) will resolve to is not known here, and
 from __future__ import annotations
 
 from contextlib import contextmanager
+from re import search
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import UsageError
 from mgov.model.config import lookup
 from mgov.model.key import format_key
+from mgov.model.names import suggest
 from mgov.model.record import NamedTuple
 from mgov.model.secret import is_secret, reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-REQUIRED = "required"
+REQUIRED, ADDITIONAL = "required", "additionalProperties"
 _BOUNDS = {
     "minimum": "must be at least", "maximum": "must be at most", "exclusiveMinimum": "must be more than",
     "exclusiveMaximum": "must be less than", "multipleOf": "must be a multiple of", "minLength": "must have at least",
@@ -28,6 +30,7 @@ _BOUNDS = {
 }  # fmt: skip
 _UNITS = {"minLength": "characters", "maxLength": "characters", "minItems": "items", "maxItems": "items"}
 MAX_SHOWN_CHARS = 200
+MAX_NAMED = 5
 
 
 class Violation(NamedTuple):
@@ -68,14 +71,14 @@ def violations(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[Vio
     return sorted(found)
 
 
-def refuse_violations(schema: Mapping[str, Any], values: Mapping[str, Any], what: str) -> None:
-    """Raise UsageError with the first violation, and how many more there are."""
+def refuse_violations(schema: Mapping[str, Any], values: Mapping[str, Any], service: str) -> None:
+    """Raise UsageError with the first violations, and how many more there are."""
     found = violations(schema, values)
     if found:
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        first = found[0]
-        raise UsageError(f"{first.key or what} {first.message}, says the schema ({first.rule}){more}",
-                         hint="mgov config validate shows all; mgov config schema show says what is allowed")
+        shown = [f"{one.key or 'the whole'} {one.message} ({one.rule})" for one in found[:MAX_NAMED]]
+        more = [f"and {len(found) - MAX_NAMED} more"] if len(found) > MAX_NAMED else []
+        raise UsageError(f"the schema of {service} refuses it: {'; '.join(shown + more)}",
+                         hint=f"mgov config schema show {service} says what is allowed")
 
 
 def _check_references(schema: Any) -> None:
@@ -125,6 +128,14 @@ def _described(error: Any, values: Mapping[str, Any]) -> Iterator[Violation]:
         for name in wanted:
             if name not in error.instance:
                 yield Violation(format_key((*path, name)), rule, "is missing")
+        return
+    if rule == ADDITIONAL and wanted is False:
+        known = error.schema.get("properties", {})
+        for name in error.instance:
+            if name not in known and not any(search(one, name) for one in error.schema.get("patternProperties", {})):
+                near = suggest(name, list(known))
+                meant = f": did you mean {format_key((*path, near))}?" if near else ""
+                yield Violation(format_key((*path, name)), rule, f"is not a key of it{meant}")
         return
     yield Violation(format_key(path), rule, _words(rule, wanted) or _own_words(error, path, values))
 

@@ -30,8 +30,8 @@ def schema(tmp_path, run, store):
 
 def test_a_version_that_breaks_the_schema_is_refused_and_nothing_is_made(run, schema):
     assert run("config", "set", "orders", "port=70000") == (
-        2, "", "mgov: port must be at most 65535, says the schema (maximum)\n"
-               "hint: mgov config validate shows all; mgov config schema show says what is allowed\n")
+        2, "", "mgov: the schema of orders refuses it: port must be at most 65535 (maximum)\n"
+               "hint: mgov config schema show orders says what is allowed\n")
     assert run("config", "set", "orders", "a=1", "--dry-run").code == 2
     assert run("config", "get", "orders").code == 3
     assert run("config", "set", "orders", "port=80").code == 0
