@@ -97,12 +97,19 @@ def read_configuration(
 
 
 def resolved(session: Session, configuration: Configuration, key: str = "") -> Any:
-    """The values, or the one of `key`, with references looked up. The store is asked for its trust only where there
-    are any, for it may be out of reach.
+    """The values, or the one of `key`, with references looked up: where the store cannot be read, under the trust that
+    its reader gave it before.
     """
     value = value_at(configuration, key)
-    has_references = next(references(value), None) is not None
-    return session.platform().configs.resolve(configuration, key) if has_references else value
+    if next(references(value), None) is None:
+        return value
+    if configuration.saved_at is None:
+        return session.platform().configs.resolve(configuration, key)
+    from mgov.governance.resolving import resolve
+    from mgov.governance.trusts import Agreement
+
+    agreement = Agreement(configuration.store_id, session.environ)
+    return resolve(value, configuration, parse_key(key) if key else (), agreement, session.environ)
 
 
 def _snapshot(session: Session, service: str, environment: str) -> Configuration | None:

@@ -88,7 +88,7 @@ def config_get(argv: "list[str]", out: Output) -> "int | None":
         return None
     if text is None:
         return None
-    Snapshots(platform.store.location, out.environ).keep(found, platform.clock.now())
+    Snapshots(platform.store.location, out.environ).keep(found, platform.clock.now(), platform.store.id)
     for warning in warnings:
         out.warn(warning)
     out.write((out.shown(text) if out.is_terminal else text) + "\n")

@@ -85,7 +85,7 @@ class Looking:
     def remember(self, configuration: Configuration) -> None:
         """Keep what was read for when the store cannot be read."""
         if self._snapshots is not None:
-            self._snapshots.keep(configuration, self._clock.now())
+            self._snapshots.keep(configuration, self._clock.now(), self._store.id)
 
     def environments(self, service: str) -> list[str]:
         """The environments in which the service has a configuration, `base` among them."""
@@ -124,7 +124,7 @@ class Looking:
         from mgov.governance.resolving import resolve
 
         path = parse_key(key) if key else ()
-        return resolve(value_at(configuration, key), configuration, path, self._trusts(), self._environ)
+        return resolve(value_at(configuration, key), configuration, path, self._trusts().agreement, self._environ)
 
     def _version(self, service: str, environment: str, number: int) -> Version:
         from mgov.model.config import from_value

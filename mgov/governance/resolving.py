@@ -12,18 +12,18 @@ from mgov.model.trust import reference_act
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mgov.governance.trusts import Trusts
+    from mgov.governance.trusts import Agreement
     from mgov.model.config import Configuration, Path
 
 COMMAND_WAIT_S = 30.0
 
 
 def resolve(
-    value: Any, configuration: Configuration, path: Path, trusts: Trusts, environ: Mapping[str, str]
+    value: Any, configuration: Configuration, path: Path, agreement: Agreement, environ: Mapping[str, str]
 ) -> Any:
     """`value`, which stands under `path`, with every reference resolved; nothing is before all are trusted."""
     where = f"{configuration.service}/{configuration.environment}"
-    trusts.require_acts([reference_act(where, found) for _, found in references(value, path)])
+    agreement.require([reference_act(where, found) for _, found in references(value, path)])
     return _resolved(value, path, environ)
 
 

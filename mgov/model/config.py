@@ -45,7 +45,8 @@ class Version(NamedTuple):
 class Configuration(NamedTuple):
     """A version as a service reads it: its own values over those of `below`, the base version that it saw.
 
-    `saved_at` is set (seconds since the epoch) where the store could not be read and this is the last that was seen.
+    `saved_at` is set (seconds since the epoch) where the store could not be read and this is the last that was seen;
+    `store_id` is then that of the store, whose trust holds for it.
     """
 
     service: str
@@ -53,6 +54,7 @@ class Configuration(NamedTuple):
     version: Version
     below: "Version | None" = None
     saved_at: "float | None" = None
+    store_id: str = ""
 
     @property
     def values(self) -> "Values":

@@ -40,7 +40,7 @@ class Snapshots:
         mark = etag(location.encode("utf-8", "surrogateescape"))
         self._folder = os.path.join(cache, "mgov", "snapshots", mark) if cache is not None else None
 
-    def keep(self, configuration: Configuration, now: float) -> None:
+    def keep(self, configuration: Configuration, now: float, store_id: str) -> None:
         """Keep what was read at `now`, in the place of older ones of the same environment."""
         if self._folder is None:
             return
@@ -52,6 +52,7 @@ class Snapshots:
 
         document = {
             "location": self._location,
+            "store_id": store_id,
             "service": configuration.service,
             "environment": configuration.environment,
             "saved_at": now,
@@ -82,7 +83,8 @@ class Snapshots:
                 return None
             below = from_value(document["below"], "a snapshot") if document["below"] else None
             version = from_value(document["version"], "a snapshot")
-            return Configuration(service, environment, version, below, float(document["saved_at"]))
+            store_id = str(document.get("store_id", ""))
+            return Configuration(service, environment, version, below, float(document["saved_at"]), store_id)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -203,6 +203,26 @@ def test_a_signal_that_comes_while_the_command_runs_ends_the_watch_too(mgov_proc
     assert (process.returncode, out, "Traceback" in err) == (code, "", False)
 
 
+def test_without_the_store_references_are_looked_up_under_the_trust_that_it_had(
+    run, mgov_process, configs, store, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOST_OF_DB", "h")
+    configs.set("orders", {"db.host": "env:HOST_OF_DB"})
+    assert run("config", "get", "orders").code == 0
+    away = tmp_path / "gone"
+    os.rename(store, away)
+    refused = run("config", "get", "orders", "db.host", "--resolve")
+    assert (refused.code, refused.out) == (6, "")
+    assert "orders/default asks to read the variable 'HOST_OF_DB'" in refused.err
+    os.rename(away, store)
+    assert run("trust", "--yes").code == 0
+    os.rename(store, away)
+    assert run("config", "get", "orders", "db.host", "--resolve").out == "h\n"
+    process = mgov_process("config", "exec", "orders", "--", sys.executable, "-c", SHOW)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, "h None []\n"), err
+
+
 def test_without_the_store_a_command_runs_with_what_was_read_last(run, mgov_process, configs, store, tmp_path):
     configs.set("orders", {"db.host": "h"})
     assert run("config", "get", "orders", "db.host").out == "h\n"
