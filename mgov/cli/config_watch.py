@@ -167,11 +167,11 @@ def _note_absent(session: Session, service: str, key: str, env: str) -> None:
         return                                  # which the watch tells
 
 
-def _variables(session: Session, found: Configuration, prefix: str) -> dict[str, str]:
+def _variables(session: Session, found: Configuration, prefix: str) -> Mapping[str, str]:
     from mgov.cli.config_inputs import resolved
-    from mgov.formats.variables import variables
+    from mgov.formats.variables import for_commands, variables
 
-    return variables(resolved(session, found), prefix=prefix)
+    return for_commands(variables(resolved(session, found), prefix=prefix))
 
 
 def _run(session: Session, words: Sequence[str], change: Change, prefix: str) -> None:

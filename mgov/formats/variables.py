@@ -7,7 +7,8 @@
     github       NAME=value, NAME<<MARK     the files behind GITHUB_ENV and GITHUB_OUTPUT
 
 A key's name is its parts in upper case with `_` between and for whatever no variable can hold. Two keys of one name are
-refused, never one of them dropped.
+refused, never one of them dropped. So is, where a command or a shell is to live with it, what the system itself finds
+programs and libraries by: a store must not choose what its reader runs, and a key `path` means none of it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mgov.model.config import Path
 
 DOCKER_LINE_BYTES = 64 * 1024 - 1               # what docker's line scanner takes
+_LOADER, _LOADERS = "PATH", ("LD_", "DYLD_")
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:@%+,=")
 
@@ -51,6 +53,15 @@ def variables(values: Mapping[str, Any], *, above: Path = (), prefix: str = "") 
     return found
 
 
+def for_commands(found: Mapping[str, str]) -> Mapping[str, str]:
+    """Return `found`; raise UsageError where it would choose which programs and libraries are run."""
+    for name in found:
+        if name == _LOADER or name.startswith(_LOADERS):
+            raise UsageError(f"a key would set {name}, by which the system finds what is run",
+                             hint=f"--prefix APP_ makes it APP_{name}")
+    return found
+
+
 def variable_name(path: Sequence[str], prefix: str = "") -> str:
     """The variable of a key: `db.max-open` is DB_MAX_OPEN."""
     name = prefix.upper() + "_".join("".join(c if c in _NAME else "_" for c in part.upper()) for part in path)
@@ -59,7 +70,7 @@ def variable_name(path: Sequence[str], prefix: str = "") -> str:
 
 def shell(found: Mapping[str, str]) -> str:
     """Lines that a POSIX shell evaluates; everything is quoted, so nothing is expanded."""
-    return "".join(f"export {name}={_single_quoted(text)}\n" for name, text in found.items())
+    return "".join(f"export {name}={_single_quoted(text)}\n" for name, text in for_commands(found).items())
 
 
 def dotenv(found: Mapping[str, str]) -> str:

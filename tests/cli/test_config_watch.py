@@ -102,6 +102,14 @@ def test_a_command_runs_with_the_values_in_its_environment_and_its_status_is_our
     assert "orders/default asks to read the variable 'LEVEL'" in err
 
 
+def test_a_key_that_would_choose_the_programs_that_run_is_refused(run, configs):
+    configs.set("orders", {"path": "/nowhere"})
+    assert run("config", "exec", "orders", "--", "true") == (
+        2, "", "mgov: a key would set PATH, by which the system finds what is run\n"
+               "hint: --prefix APP_ makes it APP_PATH\n",
+    )  # fmt: skip
+
+
 def test_references_are_resolved_once_trusted_and_names_take_the_prefix(mgov_process, configs, store):
     configs.set("orders", {"db.host": "h", "log": "env:LEVEL"})
     with Platform.open(store) as platform:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from mgov.errors import UsageError
 from mgov.formats import dotenv as ours
 from mgov.formats.malformed import Malformed
-from mgov.formats.variables import docker_env, github, render, shell, variable_name, variables
+from mgov.formats.variables import docker_env, for_commands, github, render, shell, variable_name, variables
+from mgov.model.key import parse_key
+from mgov.model.setting import with_settings
 
 NASTY = {
     "PLAIN": "info", "EMPTY": "", "SPACES": "  two  words ", "QUOTES": """it's "so" `x` $HOME ${HOME} $(id) \\ \\n""",
@@ -151,3 +153,14 @@ def test_what_is_no_env_file_is_refused_with_its_line(data, words):
     with pytest.raises(Malformed) as caught:
         ours.parse(data, max_bytes=1000)
     assert words in caught.value.at("env")
+
+
+@pytest.mark.parametrize("key", ["path", "ld.preload", "LD_LIBRARY_PATH", "dyld.insert-libraries"])
+def test_what_programs_are_found_by_is_set_for_no_shell_and_no_command(key):
+    found = variables(with_settings({}, {parse_key(key): "/x"}))
+    for use in (for_commands, shell):
+        with pytest.raises(UsageError, match="by which the system finds what is run"):
+            use(found)
+    assert docker_env(found) == f"{variable_name(parse_key(key))}=/x\n"
+    assert for_commands(variables({"path": "/x", "ld": {"a": 1}}, prefix="app_"))
+    assert for_commands(variables({"db": {"path": "/x"}, "ldap": 1, "paths": 2}))
