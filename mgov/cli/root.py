@@ -274,8 +274,10 @@ def _ours(error: Any) -> UsageError:
     text = " ".join(error.format_message().split()).rstrip(".")
     text = text[:1].lower() + text[1:]
     extra = text.removeprefix("got unexpected extra argument(s) (")
-    if extra != text:
+    is_extra = extra != text
+    if is_extra:
         text = f"unexpected argument: {extra[:-1]}"
-    if text.startswith("missing argument") and ctx:
+    is_child = is_extra and ctx and ctx.command.facts.takes_child           # most likely: its -- was forgotten
+    if ctx and (is_child or text.startswith("missing argument")):
         return UsageError(text.replace("'", ""), hint=" ".join([path, *ctx.command.collect_usage_pieces(ctx)]))
     return UsageError(text, hint=f"{path} --help")

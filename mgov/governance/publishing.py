@@ -111,10 +111,12 @@ def _check_expected(service: str, environment: str, head: Configuration | None, 
     if terms.expect_version == NO_VERSION:
         raise Conflict(f"{service} has a configuration in {environment} already, version {number}",
                        hint="leave out --create-only")
+    if not number:
+        raise Conflict(f"{service} has no version in {environment} yet, not {terms.expect_version}",
+                       hint="leave out --expect-rev")
     what = f"{service} is at version {number} in {environment}, not {terms.expect_version}"
     if number < terms.expect_version:
-        raise Conflict(what, hint=f"mgov config history {service} -e {environment}" if number
-                       else "leave out --expect-rev")
+        raise Conflict(what, hint=f"mgov config history {service} -e {environment}")
     raise Conflict(f"{what}: somebody changed it",
                    hint=f"mgov config diff {service} -e {environment} {terms.expect_version}")
 

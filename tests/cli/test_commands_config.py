@@ -98,7 +98,7 @@ def test_set_takes_files_variables_and_settings_together_the_last_wins(run, stor
          "mgov: 'Orders' is not a valid service name\nhint: use orders; --title holds any text\n"),
         (["set", "orders", "a=1", "-e", "Prod"], 2, "mgov: 'Prod' is not a valid environment name\nhint: use prod\n"),
         (["set", "orders", "a=1", "--expect-rev", "3"], 4,
-         "mgov: orders is at version 0 in default, not 3\nhint: leave out --expect-rev\n"),
+         "mgov: orders has no version in default yet, not 3\nhint: leave out --expect-rev\n"),
         (["get", "orders"], 3, "mgov: orders has no configuration in default\n"
                                "hint: mgov config set orders -e default KEY=VALUE\n"),
         (["history", "orders"], 3, "mgov: orders has no configuration in default\n"

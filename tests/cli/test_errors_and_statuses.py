@@ -97,6 +97,7 @@ def test_sigterm_unwinds_and_gives_143(run, monkeypatch):
     (("ls", "--columns", "nam"), "unknown column: nam", "did you mean name? one of name, note, port, tags"),
     (("ls", "--color", "blue"), "unknown --color blue", "one of auto, always, never"),
     (("ls", "a", "b"), "unexpected argument: b", "mgov ls --help"),
+    (("guard", "a", "b"), "unexpected argument: b", "mgov guard [OPTIONS] NAME [-- COMMAND]"),
     (("guard",), "missing argument NAME", "mgov guard [OPTIONS] NAME [-- COMMAND]"),
     (("ls", "--", "rm"), "mgov ls takes no command after --", "mgov ls --help"),
     (("ls", "--deadline", "5"), "'5' is not a duration", "5s"),
