@@ -60,13 +60,15 @@ Since = Annotated[
     "mgov history",
     "mgov history orders --diff",
     "mgov history orders/127.0.0.1-8080",
+    "mgov history policy --diff",
     "mgov history --since 2h --author ann",
     columns=history_columns(),
 )
 def history(
     ctx: Context,
     key: Annotated[
-        str | None, typer.Argument(metavar="NAME[/INSTANCE]|KEY", help="Only what belongs to this; as service/NAME too")
+        str | None,
+        typer.Argument(metavar="NAME[/INSTANCE]|KEY", help="Only what belongs to this; service/NAME or policy too"),
     ] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show what each changed, as far as copies are kept")] = False,
     limit: Annotated[
@@ -222,16 +224,16 @@ def _asked(plan: Undo) -> list[str]:
 def _undo_view(plan: Undo, revisions: Sequence[str]) -> View:
     given = list(revisions) or [""] * len(plan.effects)
     rows = [
-        (word, r.service, r.instance, ", ".join(r.fields), r.change.revision, revision)
+        (word, r.service or r.key, r.instance, ", ".join(r.fields), r.change.revision, revision)
         for (word, r), revision in zip(plan.effects, given, strict=True)
     ]
     data = [
         {
-            "action": word, "service": r.service, "instance": r.instance or None, "key": r.key,
+            "action": word, "service": r.service or None, "instance": r.instance or None, "key": r.key,
             "takes_back": r.change.revision, "revision": revision or None,
             "fields": _fields_json(differing(r.now, r.then)),
         }
         for (word, r), revision in zip(plan.effects, given, strict=True)
     ]  # fmt: skip
-    names = [f"{r.service}/{r.instance}" if r.instance else r.service for _, r in plan.effects]
+    names = [f"{r.service}/{r.instance}" if r.instance else r.service or r.key for _, r in plan.effects]
     return View(UNDO_COLUMNS, rows, data, names=names)

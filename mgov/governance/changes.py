@@ -21,6 +21,7 @@ from mgov.model.undo import (
     DELETE,
     FAMILIES,
     INSTANCE,
+    POLICY,
     SERVICE,
     Reversal,
     check_complete,
@@ -82,7 +83,7 @@ class Changes:
     ) -> Sequence[Change]:
         """The changes of `key`, oldest first, as `list` picks them; NotFound where none of all times is kept.
 
-        A key is `orders` (the service and all that is its own), `orders/INSTANCE`, or a store's key such as
+        A key is `orders` (the service and all that is its own), `orders/INSTANCE`, `policy`, or a store's key such as
         `service/orders` or `instance/orders`, with all below it.
         """
         wanted = _matcher(key)
@@ -223,6 +224,8 @@ class Changes:
 
 
 def _matcher(key: str) -> Any:
+    if key == POLICY:                           # a service may have that name too
+        return lambda known: POLICY in (known, service_of(known))
     family, _, rest = key.partition("/")
     if family in FAMILIES and rest:
         return lambda known: known == key or known.startswith(f"{key}/")

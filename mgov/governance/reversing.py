@@ -13,6 +13,7 @@ from mgov.model.undo import (
     DELETE,
     INSTANCE,
     MAINTENANCE,
+    POLICY,
     SERVICE,
     Reversal,
     Span,
@@ -35,13 +36,13 @@ FEW_SERVICES = 20                               # up to here, each is read alone
 def documents_of(store: Store, parts: Sequence[Span]) -> dict[str, Document]:
     """What there is now of the services that `parts` touch, by key."""
     parts = [span for span in parts if not span.key.startswith(f"{CONFIG}/")]
-    names = list(dict.fromkeys(service_of(span.key) for span in parts))
+    names = list(dict.fromkeys(service_of(span.key) for span in parts if span.key != POLICY))
     touched = {span.key.rpartition("/")[0] for span in parts}
     keys = {span.key for span in parts}
-    found: dict[str, Document] = {}
+    found = {POLICY: policy} if POLICY in keys and (policy := store.read(POLICY)) is not None else {}
     if len(names) > FEW_SERVICES:
         wanted = set(names)
-        found = {d.key: d for d in store.scan(f"{SERVICE}/") if service_of(d.key) in wanted}
+        found |= {d.key: d for d in store.scan(f"{SERVICE}/") if service_of(d.key) in wanted}
     for name in names:
         single = [f"{SERVICE}/{name}"] if f"{SERVICE}/{name}" not in found else []
         is_all = f"{SERVICE}/{name}" in keys
@@ -92,10 +93,11 @@ def _check_logged(last: Change, document: Document | None) -> None:
     """Raise Conflict where a key is not as its last change left it: an edit of its file that no write has seen yet."""
     if document is not None and document.is_held:
         raise StoreDamaged(f"{last.key} is invalid, so nothing of it is changed", hint="mgov store check")
-    name = service_of(last.key)
+    name = service_of(last.key) or "NAME"       # whatever is registered, the policy is taken in too
     if document is None:
         if last.action != DELETE:
-            raise Conflict(f"{last.key} was removed by hand after revision {last.revision}", hint=f"mgov show {name}")
+            hint = f"mgov history {last.key}"
+            raise Conflict(f"{last.key} was removed by hand after revision {last.revision}", hint=hint)
     elif last.action == DELETE:
         raise Conflict(f"{last.key} was made by hand after revision {last.revision}", hint=f"mgov register {name}")
     elif document.revision != last.revision and revision_order(document.revision) >= revision_order(last.revision):

@@ -20,6 +20,7 @@ from mgov.model.impact import impacts_of
 from mgov.model.names import check_name
 from mgov.model.record import NamedTuple
 from mgov.model.rootcause import diagnose
+from mgov.model.undo import service_of
 from mgov.model.why import (
     WIDEST_S,
     Event,
@@ -166,7 +167,7 @@ class Explaining:
         breakers: Mapping[str, BreakerSet],
     ) -> list[Event]:
         newest_first = takewhile(lambda change: change.at >= window.start - SLACK_S, self._store.changes_back())
-        changed = [change for change in newest_first if change.at in window and change.key.split("/")[1] in names]
+        changed = [change for change in newest_first if change.at in window and service_of(change.key) in names]
         return ranked(
             [
                 *change_events(self._changes, changed[::-1]),

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound="Change")
 
-CREATE, ADOPT, DELETE = "create", "adopt", "delete"
-ACCEPT = "accept"                               # the one adoption whose author is the person who made the edit
-SERVICE, INSTANCE, MAINTENANCE, CONFIG = FAMILIES = ("service", "instance", "maintenance", "config")
+CREATE, DELETE = "create", "delete"
+HAND_EDIT = "hand edit"                         # the operation of what a write came upon: whose it was, nobody knows
+SERVICE, INSTANCE, MAINTENANCE, CONFIG, POLICY = FAMILIES = ("service", "instance", "maintenance", "config", "policy")
 
 
 class Span(NamedTuple):
@@ -71,7 +71,7 @@ class Reversal(NamedTuple):
 
     @property
     def service(self) -> str:
-        """The service that it belongs to."""
+        """The service that it belongs to, '' for the policy of all."""
         return service_of(self.key)
 
     @property
@@ -90,8 +90,8 @@ class Reversal(NamedTuple):
 
 
 def service_of(key: str) -> str:
-    """The service that a key belongs to."""
-    return key.split("/")[1]
+    """The service that a key belongs to, '' for the policy of all."""
+    return key.split("/")[1] if key != POLICY else ""
 
 
 def subject_of(key: str) -> str:
@@ -107,7 +107,7 @@ def differing(before: Value | None, after: Value | None) -> dict[str, tuple[Any,
 
 def is_by(change: Change, author: str) -> bool:
     """Whether `author` ('' is anybody) made a change; who made an edit that a write came upon, nobody knows."""
-    return not author or (change.author == author and (change.action != ADOPT or change.operation == ACCEPT))
+    return not author or (change.author == author and change.operation != HAND_EDIT)
 
 
 def select(changes: Sequence[C], *, author: str = "", is_newest_only: bool) -> list[C]:
@@ -160,7 +160,7 @@ def check_owned(reversals: Iterable[Reversal], present: Iterable[str]) -> None:
     changing = [r for r in reversals if r.now != r.then and r.version is None]
     after = ({*present} - {r.key for r in changing if r.then is None}) | {r.key for r in changing if r.then is not None}
     for reversal in changing:
-        if f"{SERVICE}/{reversal.service}" in after:
+        if not reversal.service or f"{SERVICE}/{reversal.service}" in after:
             continue
         if reversal.then is not None:
             raise Conflict(

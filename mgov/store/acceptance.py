@@ -71,6 +71,4 @@ def _accept(store: FilesStore, lock: Lock, last: int, place: Place, data: bytes 
     change = Change(str(number), f"service/{name}", action, "accept", store.actor, store.clock.now())
     plan = Plan([FileChange(place, number, data, data)], [(change, etag(data))])
     flush_log(store, carry_out(store, lock, plan, last))
-    if data is None:
-        history.keep(lock.root, place, number, None)
     return number

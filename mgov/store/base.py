@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     Value = dict[str, Any]
 
 ABSENT = "absent"                               # expect this revision to create only
-INTENT_FAMILIES = frozenset({"service", "config", "instance", "maintenance"})
+HAND_EDIT = "hand edit"                         # the operation of a change that a write came upon; nobody knows whose
+INTENT_FAMILIES = frozenset({"service", "config", "instance", "maintenance", "policy"})
 STATE_FAMILIES = frozenset(
     {"heartbeat", "health", "sweep", "pick", "recent", "rollup", "limit", "limit-keys", "breaker"}
 )

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w  # noqa: F401  loaded here, before the lock is taken: everybody would wait for it
 
-from mgov.errors import Conflict, UsageError
+from mgov.errors import Conflict, StoreDamaged, UsageError
 from mgov.formats import toml
-from mgov.store import definitions, history, versions
-from mgov.store.base import Change, check_expected, revision_order
+from mgov.store import definitions, history, policies, versions
+from mgov.store.base import HAND_EDIT, Change, check_expected, revision_order
 from mgov.store.codec import etag, pack, unpack
 from mgov.store.folder import read_file
-from mgov.store.layout import place_of
+from mgov.store.layout import POLICY, place_of
 from mgov.store.plan import FileChange, Plan
 from mgov.store.root import translate
 
@@ -38,6 +38,28 @@ class Batch:
         self.lines: list[tuple[Change, str]] = []
         self.revisions: dict[str, str] = {}
 
+    def adopt_policy(self) -> None:
+        """Take in that people wrote, changed or removed policy.toml; text that is no policy is left alone.
+
+        A policy found before anything was logged came with the store, from git, and what was before it is unknown; one
+        that comes later was made.
+        """
+        place = place_of(POLICY)
+        data = self._read(place)
+        newest = history.newest(self._root, place)
+        known = newest.etag if newest is not None else history.GONE
+        if etag(data) == known:
+            return
+        if data is not None:
+            try:
+                policies.parse(data, place.path)
+            except StoreDamaged:
+                return
+        self._rise_to(newest.revision if newest is not None else 0)
+        action = "delete" if data is None else "create" if known == history.GONE and self._last else "adopt"
+        self._line(POLICY, action, etag(data), HAND_EDIT)
+        self._keep(place, data, self._last)
+
     def stage(self, writes: Sequence[Write]) -> None:
         """Work out every file's new bytes; raise Conflict or StoreDamaged before anything is touched."""
         by_place: dict[Place, list[Write]] = {}
@@ -50,6 +72,8 @@ class Batch:
                     self._stage_version(place, wanted[0], before)
                 elif place.is_toml:
                     self._stage_definition(place, wanted[0], before)
+                elif place.is_policy:
+                    self._stage_policy(place, wanted[0], before)
                 else:
                     self._stage_entries(place, wanted, before)
             except (ValueError, TypeError, RecursionError) as error:
@@ -73,7 +97,7 @@ class Batch:
         newest = history.newest(self._root, place)
         self._rise_to(max(revision_order(revision or "0"), newest.revision if newest is not None else 0))
         if current is not None and "~" in current.revision:
-            self._line(write.key, "adopt", etag(before), "hand edit")
+            self._line(write.key, "adopt", etag(before), HAND_EDIT)
             revision = str(self._last)
             self._keep(place, before, self._last)
         value: Value | None = definitions.normal(name, write.value) if write.value is not None else None
@@ -87,6 +111,17 @@ class Batch:
         shape = before if before is not None else definitions.text_of(self._root, name, value)
         after = definitions.to_bytes(value, number, shape, current.value if current is not None else None)
         self._change(place, before, after, [(write.key, "create" if current is None else "update")])
+
+    def _stage_policy(self, place: Place, write: Write, before: bytes | None) -> None:
+        current = policies.read(self._root, before, place.path) if before is not None else None
+        check_expected(write, current.revision if current is not None else None)
+        self._rise_to(revision_order(current.revision) if current is not None else 0)
+        if write.value == (current.value if current is not None else None):
+            self.revisions[write.key] = current.revision if current is not None else ""
+            return
+        after = policies.to_bytes(self._root, write.value) if write.value is not None else None
+        action = "delete" if after is None else "create" if before is None else "update"
+        self._change(place, before, after, [(write.key, action)])
 
     def _stage_version(self, place: Place, write: Write, before: bytes | None) -> None:
         current = versions.parse(write.key, before) if before is not None else None
@@ -140,7 +175,7 @@ class Batch:
     def _line(self, key: str, action: str, mark: str, operation: str) -> None:
         self._last += 1
         revision = str(self._last)
-        if action == "adopt":                   # it was there before, and is nobody's part of this commit
+        if operation == HAND_EDIT:              # it was there before, and is nobody's part of this commit
             change = Change(revision, key, action, operation, self._actor, self._at, commit=revision)
         else:
             self._commit = self._commit or revision

@@ -51,6 +51,7 @@ def commit(store: FilesStore, writes: Sequence[Write], *, operation: str, messag
             last = recover(store, lock)
             batch = Batch(store, lock.root, last, operation, message)
             _check_none_lost(store, lock)
+            batch.adopt_policy()
             batch.stage(writes)
         except OSError as error:
             raise translate(error, f"cannot write to {store.location}") from error

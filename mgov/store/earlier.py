@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mgov.errors import Compacted
-from mgov.store import definitions, history
+from mgov.store import definitions, history, policies
 from mgov.store.base import Document, revision_order
 from mgov.store.codec import unpack
 from mgov.store.files import to_document
-from mgov.store.layout import place_of
+from mgov.store.layout import POLICY, place_of
 from mgov.store.root import translate
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Earlier:
             name = place.name.removesuffix(".toml")
             key = f"service/{name}"
             return {key: Document(key, definitions.parse(name, data, path), str(copy.revision))}
+        if place.is_policy:
+            return {POLICY: Document(POLICY, policies.parse(data, path), str(copy.revision))}
         return {key: to_document(key, entry) for key, entry in unpack(data, path).items()}
 
 

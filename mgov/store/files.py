@@ -91,7 +91,7 @@ class FilesStore:
         if key == POLICY:
             from mgov.store import policies
 
-            return policies.read(data, place.path)
+            return policies.read(self.root, data, place.path)
         try:
             entry = unpack(data, place.path).get(key)
         except StoreDamaged as error:

@@ -53,7 +53,8 @@ def check(store: FilesStore) -> list[Finding]:
     root = store.root
     files = [*_in_folder(root, SERVICES, ".toml"), *_in_configurations(root), *_in_machine_files(root)]
     if problem := _problem(root, place_of(POLICY)):
-        files.append(problem._replace(remedy="mend it: mgov keeps no copy of what people write"))
+        is_kept = history.last_good(root, place_of(POLICY)) is not None
+        files.append(problem if is_kept else problem._replace(remedy="mend it: no good copy is kept"))
     return sorted([*files, *_in_history(root), *_in_log(root), *_lost(root), *_lost_versions(root)])
 
 
@@ -98,8 +99,8 @@ def _problem(root: Root, place: Place) -> Finding | None:
             versions.parse(versions.key_of(place), data)
         elif place.is_toml:
             definitions.read(root, place.name.removesuffix(".toml"), data)
-        elif place == place_of(POLICY):
-            policies.read(data, place.path)
+        elif place.is_policy:
+            policies.parse(data, place.path)
         else:
             unpack(data, place.path)
     except StoreError as error:
@@ -164,16 +165,19 @@ def _names(root: Root, folder: str) -> list[str]:
 
 
 def _in_history(root: Root) -> Iterator[Finding]:
-    for folder in (SERVICES, INSTANCES):
-        for name in _names(root, f"{HISTORY}/{folder}"):
-            place = Place(folder, f"{name}.{'toml' if folder == SERVICES else 'json'}")
-            for copy in history.copies(root, place):
-                try:
-                    is_whole = copy.etag == history.GONE or history.load(root, place, copy) is not None
-                except OSError:
-                    is_whole = False
-                if not is_whole:
-                    yield Finding(f"{place.history}/{copy.name}", "this kept copy is not whole", REPAIR)
+    places = [
+        Place(folder, name + suffix)
+        for folder, suffix in ((SERVICES, ".toml"), (INSTANCES, ".json"))
+        for name in _names(root, f"{HISTORY}/{folder}")
+    ]
+    for place in [*places, place_of(POLICY)]:
+        for copy in history.copies(root, place):
+            try:
+                is_whole = copy.etag == history.GONE or history.load(root, place, copy) is not None
+            except OSError:
+                is_whole = False
+            if not is_whole:
+                yield Finding(f"{place.history}/{copy.name}", "this kept copy is not whole", REPAIR)
 
 
 def _in_log(root: Root) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
     service/<s>                       services/<s>.toml            lock/intent
     config/<s>/<env>/<n>              configs/<s>/<env>/<n>.toml   lock/intent; <n> has six digits
     instance/<s>/<id> maintenance/<s> instances/<s>.json           lock/intent
-    policy                            policy.toml                  none: people write it, mgov reads it
+    policy                            policy.toml                  lock/intent; people write it, undo alone does too
     health/<s> sweep                  state/health/<s>.json ...    lock/health
     heartbeat/<s>/<id>                state/heartbeat/<s>/<id>.json    lock/heartbeat-<bucket>, 64 buckets
     pick/<s> recent/<s> rollup/<s>    state/<family>/<s>.json      lock/<family>-<bucket>
@@ -53,9 +53,15 @@ class Place(NamedTuple):
         return self.folder.startswith(f"{CONFIGS}/")
 
     @property
+    def is_policy(self) -> bool:
+        """Whether it is the policy of the whole store."""
+        return not self.folder and self.name == "policy.toml"
+
+    @property
     def history(self) -> str:
         """The folder of its last good copies."""
-        return f"{HISTORY}/{self.folder}/{self.name.rpartition('.')[0]}"
+        stem = self.name.rpartition(".")[0]
+        return f"{HISTORY}/{self.folder}/{stem}" if self.folder else f"{HISTORY}/{stem}"
 
 
 def place_of(key: str) -> Place:

@@ -105,7 +105,8 @@ class Plan(NamedTuple):
 def prepare(root: Root, plan: Plan) -> None:
     """Keep the old copies, write the new ones and every temp file, flushed; nothing that a reader sees changes."""
     for change in plan.files:
-        if change.before is None or not change.is_before_good or not change.has_copies:
+        is_made = change.is_rewrite and change.before is None
+        if is_made or not change.is_before_good or not change.has_copies:
             continue
         newest = history.newest(root, change.place)
         if newest is None or newest.etag != change.old:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mgov.errors import StoreDamaged, StoreError
 from mgov.model.names import check_name
-from mgov.store import definitions, history, renumber, versions
+from mgov.store import definitions, history, policies, renumber, versions
 from mgov.store.acceptance import accept
 from mgov.store.base import Change
 from mgov.store.codec import end_toml, etag, read_end, strip_end, unpack
 from mgov.store.commit import carry_out, flush_log, recover
 from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file, replace, write_temp
 from mgov.store.inspection import Finding, check, state_folders
-from mgov.store.layout import HISTORY, INSTANCES, INTENT_LOCK, QUARANTINE, SERVICES, STATE, Place
+from mgov.store.layout import HISTORY, INSTANCES, INTENT_LOCK, POLICY, QUARANTINE, SERVICES, STATE, Place, place_of
 from mgov.store.lock import Lock
 from mgov.store.log import Log, parse_line
 from mgov.store.plan import FileChange, Plan
@@ -67,6 +67,8 @@ class _Repair:
         for folder, suffix in ((SERVICES, ".toml"), (INSTANCES, ".json")):
             for name in self._files(folder, suffix):
                 self._mend_intent(Place(folder, name))
+        if history.last_good(self._root, place_of(POLICY)) is not None:
+            self._mend_intent(place_of(POLICY))
         for folder, suffix in ((SERVICES, ".toml"), (INSTANCES, ".json")):
             for name in vanished(self._root, folder)[0]:
                 self._bring_back(Place(folder, name + suffix), "the file had vanished")
@@ -126,7 +128,7 @@ class _Repair:
         last = self._last
         first = max(last, good[0].revision) + 1
         data = _renumbered(good[1], first) if place.is_toml else good[1]
-        keys = [f"service/{place.name[:-5]}"] if place.is_toml else sorted(unpack(data, place.path))
+        keys = _keys_in(place, data)
         message, now = f"copy of revision {good[0].revision}", self._store.clock.now()
         lines = [
             (Change(str(first + i), key, "update", "repair", self._store.actor, now, message, str(first)), etag(data))
@@ -248,6 +250,12 @@ class _Repair:
             close(parent)
 
 
+def _keys_in(place: Place, data: bytes) -> list[str]:
+    if place.is_policy:
+        return [POLICY]
+    return [f"service/{place.name[:-5]}"] if place.is_toml else sorted(unpack(data, place.path))
+
+
 def _damage(root: Root, place: Place) -> str:
     """What is wrong with a file beyond use, '' for nothing; raise StoreNewer for a newer one, which stays."""
     try:
@@ -260,6 +268,8 @@ def _damage(root: Root, place: Place) -> str:
             name = place.name.removesuffix(".toml")
             check_name(name)
             definitions.read(root, name, data)
+        elif place.is_policy:
+            policies.parse(data, place.path)
         else:
             unpack(data, place.path)
     except StoreDamaged as error:

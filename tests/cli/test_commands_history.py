@@ -237,3 +237,33 @@ def test_foreign_text_is_shown_as_text(mgov):
     assert "\x1b" not in shown.out
     assert "\\x1b[31mred" in shown.out
     assert "\x1b" not in mgov("undo", "--dry-run").err
+
+
+def test_the_policy_has_a_history_and_an_edit_of_it_is_taken_back(mgov, store):
+    mgov("register", "policy")                  # a service may have that name too
+    (store / "policy.toml").write_text("[audit.weights]\ncycle = 0\n")
+    mgov("register", "orders")
+    assert columns(mgov("history", "policy", "--diff"), 0, 3, 4, 5, 7) == [
+        ("1", "created", "service/policy", "register", "origin: register"),
+        ("2", "created", "policy", "hand edit", 'audit: {"weights": {"cycle": 0}}'),
+    ]
+    taken = mgov("undo", "--since", "1", "--yes")
+    assert columns(taken, 0, 1, 4) == [("removed", "policy", "2"), ("removed", "orders", "3")]
+    assert not (store / "policy.toml").exists()
+    again = json.loads(mgov("undo", "--yes", "-o", "json").out)
+    assert [(one["action"], one["service"], one["key"]) for one in again] == [
+        ("created", None, "policy"), ("created", "orders", "service/orders")]
+
+
+def test_an_edit_of_the_policy_that_no_write_has_seen_is_named_with_what_takes_it_in(mgov, store):
+    mgov("register", "orders")
+    (store / "policy.toml").write_text("[audit.weights]\ncycle = 0\n")
+    mgov("register", "orders")
+    (store / "policy.toml").write_text("[audit.weights]\ncycle = 1\n")
+    refused = mgov("undo", "--yes")
+    assert (refused.code, refused.err) == (4,
+        "mgov: policy was changed after revision 2, by hand or just now\n"
+        "hint: mgov register NAME takes a hand edit into the history; then repeat\n")
+    mgov("register", "orders")
+    assert mgov("undo", "--yes").code == 0
+    assert (store / "policy.toml").read_text() == "[audit.weights]\ncycle = 0\n"

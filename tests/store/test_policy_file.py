@@ -1,13 +1,17 @@
-"""policy.toml: people write it; what is wrong with it is named with its place, and reading it changes nothing."""
+"""policy.toml: people write it; what is wrong with it is named with its place, and reading it changes nothing.
+
+Every write takes an edit of it into the log, and what is in the log can be taken back, to the letter.
+"""
 
 import pytest
 
-from mgov.errors import StoreDamaged
+from mgov.errors import Conflict, NotFound, StoreDamaged
 from mgov.governance.platform import Platform
 from mgov.model.finding import Finding
 from mgov.model.registration import Registration
 from mgov.model.service import Dependency
 
+OWNERSHIP = "# who answers at night\n[audit.weights]\nownership = 30\n"
 RULE = '[[graph.forbidden]]\nfrom = "web"\nto = "data"\n'
 
 
@@ -53,6 +57,95 @@ def test_a_policy_that_cannot_be_read_is_named_with_its_place_and_never_ignored(
     assert caught.value.message == message
     (finding,) = platform.check()
     assert (finding.path, finding.problem) == ("policy.toml", message)
-    assert finding.remedy == "mend it: mgov keeps no copy of what people write"
+    assert finding.remedy == "mend it: no good copy is kept"
     assert platform.repair() == []
     assert file.read_bytes() == text
+
+
+def logged(platform):
+    return [(c.revision, c.action, c.operation) for c in platform.changes.of("policy")]
+
+
+def test_any_write_takes_an_edit_into_the_log_and_each_is_taken_back_with_its_comments(opened):
+    platform, file = opened
+    platform.registry.register("shop")
+    file.write_text(OWNERSHIP)
+    platform.registry.register("shop")          # unchanged itself
+    file.write_text(RULE)
+    platform.registry.register("shop")
+    file.unlink()
+    platform.registry.register("shop")
+    assert logged(platform) == [
+        ("2", "create", "hand edit"), ("3", "adopt", "hand edit"), ("4", "delete", "hand edit")]
+    for text in (RULE, OWNERSHIP):
+        platform.changes.undo(platform.changes.plan_undo(after="3" if text == RULE else "2"))
+        assert file.read_text() == text
+    platform.changes.undo(platform.changes.plan_undo(after="1"))
+    assert not file.exists()
+    platform.changes.undo(platform.changes.plan_undo())
+    assert file.read_text() == OWNERSHIP
+    assert platform.check() == []
+
+
+def test_what_the_log_knows_already_is_not_taken_in_again(opened):
+    platform, file = opened
+    platform.registry.register("shop")
+    file.write_text(RULE)
+    for title in ("one", "two"):
+        platform.registry.register("shop", fields=Registration(title=title))
+    assert len(logged(platform)) == 1
+    file.write_text("graph = [")
+    platform.registry.register("shop", fields=Registration(title="three"))
+    assert len(logged(platform)) == 1, "text that is no policy is nobody's change"
+
+
+def test_nobody_knows_who_made_an_edit_and_what_was_before_the_first_commit_is_not_known(opened):
+    platform, file = opened
+    file.write_text(RULE)                       # as git brought it, with the store
+    platform.registry.register("shop")
+    assert logged(platform) == [("1", "adopt", "hand edit")]
+    assert [c.key for c in platform.changes.plan_undo(after="0", mine=True).taken] == ["service/shop"]
+    with pytest.raises(NotFound, match="what policy was before revision 1 is no longer kept"):
+        platform.changes.plan_undo(after="0")
+    assert file.read_text() == RULE
+
+
+@pytest.mark.parametrize("text", [OWNERSHIP, None])
+def test_an_edit_that_no_write_has_seen_is_never_undone_over(opened, text):
+    platform, file = opened
+    platform.registry.register("shop")
+    file.write_text(RULE)
+    platform.registry.register("shop")
+    plan = platform.changes.plan_undo()
+    file.write_text(text) if text else file.unlink()
+    with pytest.raises(Conflict):
+        platform.changes.plan_undo()
+    with pytest.raises(Conflict):
+        platform.changes.undo(plan)
+    assert (file.read_text() if file.exists() else None) == text
+
+
+def test_a_policy_that_was_spoilt_after_a_copy_was_kept_is_brought_back_by_repair(opened):
+    platform, file = opened
+    platform.registry.register("shop")
+    file.write_text(RULE)
+    platform.registry.register("shop")
+    file.write_text("graph = [")
+    (finding,) = platform.check()
+    assert finding.remedy == "mgov store repair"
+    (action,) = platform.repair()
+    assert action.path == "policy.toml"
+    assert file.read_text() == RULE
+    assert logged(platform)[-1] == ("3", "update", "repair")
+    assert platform.check() == []
+
+
+def test_a_copy_of_the_policy_that_is_not_whole_is_found(opened):
+    platform, file = opened
+    platform.registry.register("shop")
+    file.write_text(RULE)
+    platform.registry.register("shop")
+    (copy,) = (file.parent / "history" / "policy").iterdir()
+    copy.write_text("[graph")
+    (finding,) = platform.check()
+    assert finding.path == f"history/policy/{copy.name}"
