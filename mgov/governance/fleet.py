@@ -63,16 +63,16 @@ def members_of(store: "Store", name: str, *, now: float) -> "list[Member]":
 def all_members(store: "Store", *, now: float, pattern: str = "*") -> "Iterator[Member]":
     """Every instance of the services that match `pattern`, by service and id."""
     looks = looks_in(store.read("sweep"))
-    held = {document.key.split("/")[1]: document.value for document in store.scan("maintenance/")}
     health = {document.key.split("/")[1]: document.value for document in store.scan("health/")}
     name, context = "", None
-    for document in store.scan("instance/"):
-        service = document.key.split("/")[1]
+    for document in store.registered():
+        family, service, *_ = document.key.split("/")
         if service != name:
             name = service
+            held = document.value if family == "maintenance" else {}
             is_wanted = matches(pattern, name)
-            context = _Context(store, name, looks, held.get(name, {}), health.get(name, {})) if is_wanted else None
-        if context is not None:
+            context = _Context(store, name, looks, held, health.get(name, {})) if is_wanted else None
+        if context is not None and family == "instance":
             yield context.member(document, now)
 
 

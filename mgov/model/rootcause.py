@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mgov.errors import UsageError
 from mgov.model.health import COMMAND, DECLARED, DEGRADED, HEALTHY, MISSING, UNHEALTHY
 from mgov.model.measurement import DNS, REFUSED, RESET, TIMEOUT, UNREACHABLE, UNTRUSTED
-from mgov.model.names import split_url
 from mgov.model.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -123,7 +121,6 @@ def _roots(hard: Graph, broken: set[str]) -> dict[str, frozenset[tuple[str, ...]
 
 
 def _host(url: str) -> str:
-    try:
-        return split_url(url)[1]
-    except UsageError:
-        return url
+    """The host in a URL, which was checked when it came in: to check ten thousand again takes longer than the rest."""
+    place = url.partition("://")[2].partition("/")[0]
+    return place if place.endswith("]") else place.rpartition(":")[0] or place

@@ -98,6 +98,9 @@ if TYPE_CHECKING:
         def scan(self, prefix: str) -> Iterator[Document]:
             """Every document whose key starts with `prefix` (which ends in '/'), in the order of the keys."""
 
+        def registered(self) -> Iterator[Document]:
+            """The documents below `maintenance/` and `instance/`, by service, of each its maintenance first."""
+
         def keys(self, prefix: str) -> list[str]:
             """The keys below `prefix` (which ends in '/') in their order, without reading a value."""
 

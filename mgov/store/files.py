@@ -128,6 +128,18 @@ class FilesStore:
                 if key.startswith(prefix):
                     yield to_document(key, entries[key])
 
+    def registered(self) -> "Iterator[Document]":
+        """The documents below `maintenance/` and `instance/`, each file read once; a damaged one is left out."""
+        for place in self._places("instance", []):
+            try:
+                data = self.read_place(place)
+                entries = unpack(data, place.path) if data is not None else {}
+            except StoreError as error:
+                self.leave_out(place.path, error)
+                continue
+            for key in sorted(entries, key=lambda key: (not key.startswith("maintenance/"), key)):
+                yield to_document(key, entries[key])
+
     def _scan_versions(self, prefix: str) -> "Iterator[Document]":
         for key in self.keys(prefix):
             try:

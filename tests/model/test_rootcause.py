@@ -110,6 +110,7 @@ def test_when_nothing_can_be_reached_on_several_hosts_the_prober_is_suspected():
 
 @pytest.mark.parametrize("fleet", [
     [], [dead("a:1"), dead("b:1")], [dead("a:1"), dead("a:2"), dead("a:3")],
+    [dead("a/x"), dead("a/y"), dead("a:1/x:2")], [dead("[::1]"), dead("[::1]:1"), dead("[::1]:2/x")],
     [dead("a:1"), dead("b:1"), dead("c:1"), result()],
     [dead("a:1"), dead("b:1"), dead("c:1", "tls")],
     [dead("a:1"), dead("b:1"), result("unhealthy", "HTTP 500")],

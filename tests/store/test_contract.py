@@ -140,6 +140,15 @@ def test_scan_yields_what_is_below_the_prefix_in_the_order_of_the_keys(store: An
     assert list(store.scan("heartbeat/")) == []
 
 
+def test_what_is_registered_comes_by_service_its_maintenance_first(store: Any) -> None:
+    keys = ["instance/a-1/x", "instance/a/y", "instance/a/x", "maintenance/a", "instance/b/x", "maintenance/b-2"]
+    for key in keys:
+        put(store, key, host="h")
+    assert [document.key for document in store.registered()] == [
+        "instance/a-1/x", "maintenance/a", "instance/a/x", "instance/a/y", "maintenance/b-2", "instance/b/x"
+    ]
+
+
 def test_scan_of_services_and_state_is_in_the_order_of_the_keys(store: Any) -> None:
     for name in ("b", "a-1", "a"):
         put(store, f"service/{name}", name=name)
