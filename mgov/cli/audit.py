@@ -55,7 +55,7 @@ def audit(
     if "" in (rule or ()):
         raise UsageError("--rule is empty", hint=f"one of {', '.join(RULES)}")
     card = session.platform().audit.score(glob, rules=rule or ())
-    _warn_of_waivers(session, card)
+    _warn_of_waivers(session, card, is_whole_fleet=glob == "*")
     report_findings(
         session, _findings(card), tuple(card.weights), name="mgov audit", junit=junit, is_github=github
     )
@@ -77,11 +77,14 @@ def _card(session: Session, card: Scorecard) -> str:
     return card_text(card, width=out.width, has_color=out.has_color(out.stdout), shown=out.shown)
 
 
-def _warn_of_waivers(session: Session, card: Scorecard) -> None:
+def _warn_of_waivers(session: Session, card: Scorecard, *, is_whole_fleet: bool) -> None:
     for state in card.waivers:
+        waiver = state.waiver
+        said = f"the waiver of {waiver.rule} for {waiver.service}"
         if state.is_over and state.breach_count:
-            over = state.waiver
-            session.out.warn(f"the waiver of {over.rule} for {over.service} ended on {over.until}: {over.reason}")
+            session.out.warn(f"{said} ended on {waiver.until}: {waiver.reason}")
+        elif is_whole_fleet and not state.service_count:
+            session.out.warn(f"{said} lets nothing pass: no service has such a name")
 
 
 def _findings(card: Scorecard) -> list[Finding]:
@@ -113,7 +116,8 @@ def _card_json(card: Scorecard, now: float) -> dict[str, Any]:
             for one in card.waived
         ],
         "waivers": [
-            {**state.waiver._asdict(), "is_over": state.is_over, "finding_count": state.breach_count}
+            {**state.waiver._asdict(), "is_over": state.is_over, "finding_count": state.breach_count,
+             "service_count": state.service_count}
             for state in card.waivers
         ],
         "damaged": list(card.damaged),

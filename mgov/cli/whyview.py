@@ -108,7 +108,8 @@ def why_screen(why: Why, out: Output) -> str:
 def _headline(why: Why) -> str:
     standing = why.standing
     name = standing.service
-    roots = " and ".join(dict.fromkeys(root.standing.service for root in why.roots if root.standing.service != name))
+    others = list(dict.fromkeys(root.standing.service for root in why.roots if root.standing.service != name))
+    roots = " and ".join(others)
     long = lasting(standing.since, why.at)
     if standing.is_failing:
         text = f"{name} fails {long}".rstrip()
@@ -124,7 +125,7 @@ def _headline(why: Why) -> str:
     if not roots:
         return text
     fails = any(root.standing.is_failing for root in why.roots)
-    return f"{text}, but it needs {roots}, which fails{'' if fails else ' in part'}"
+    return f"{text}, but it needs {roots}, which {'fail' if len(others) > 1 else 'fails'}{'' if fails else ' in part'}"
 
 
 def _age(why: Why) -> str:

@@ -151,9 +151,10 @@ def _before(earlier: Earlier, change: Change) -> Value | None:
 
 
 def _needed(service: str, by: str, change: Change) -> Conflict:
+    is_service = service_of(change.key) != service
     return Conflict(
         f"the service {service} cannot go: {by} depends on it since {named(change)}",
-        hint=f"mgov graph impact {service}",
+        hint=f"mgov graph impact {service}" if is_service else f"mgov config history {service}",
     )
 
 

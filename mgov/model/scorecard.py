@@ -38,11 +38,13 @@ class Waived(NamedTuple):
 
 
 class WaiverState(NamedTuple):
-    """A waiver, whether it has ended, and how many breaches it lets pass, or would if it had not."""
+    """A waiver, whether it has ended, how many breaches it lets pass, or would if it had not, and how many of the
+    services that were asked about it speaks of."""
 
     waiver: Waiver
     is_over: bool
     breach_count: int
+    service_count: int
 
 
 class Scorecard(NamedTuple):
@@ -89,7 +91,10 @@ def score_fleet(
         for name, rules in broken.items()
     ]
     scores.sort(key=lambda score: (score.score, score.service))
-    states = tuple(WaiverState(waiver, waiver.is_over(today), _matched(waiver, found)) for waiver in waivers)
+    states = tuple(
+        WaiverState(one, one.is_over(today), _matched(one, found), _spoken_of(one, {*names, *damaged}))
+        for one in waivers
+    )
     counted.sort(key=lambda breach: (-weights[breach.rule], breach.rule, breach.service))
     mean = sum(score.score for score in scores) // len(scores) if scores else 0
     return Scorecard(mean, tuple(scores), tuple(counted), tuple(waived), states, weights, tuple(sorted(damaged)))
@@ -114,3 +119,7 @@ def _split(breaches: Iterable[Breach], waivers: Sequence[Waiver]) -> tuple[list[
 
 def _matched(waiver: Waiver, breaches: Iterable[Breach]) -> int:
     return sum(any(waiver.covers(breach.rule, name) for name in breach.blamed) for breach in breaches)
+
+
+def _spoken_of(waiver: Waiver, names: Iterable[str]) -> int:
+    return sum(waiver.covers(waiver.rule, name) for name in names)

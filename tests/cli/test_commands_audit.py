@@ -125,6 +125,10 @@ def test_waivers_count_until_their_last_day_and_an_ended_one_is_said(store, audi
 warning: the waiver of redundancy for ord* ended on 2020-01-01: runs once a night
 80 of 100, 2 services, 3 findings
 """)
+    (store / "policy.toml").write_text(POLICY.format(until="9999-12-31").replace("ord*", "oders"))
+    assert audit("--columns", "rule").err.splitlines()[0] == (
+        "warning: the waiver of redundancy for oders lets nothing pass: no service has such a name")
+    assert audit("web", "--columns", "rule").err == "100 of 100, 1 service, 0 findings\n", "nobody asked of the rest"
     (store / "policy.toml").write_text("[audit]\nmin = 3\n")
     assert audit() == (8, "", "mgov: policy.toml: audit has no key 'min'\nhint: mend policy.toml\n")
 
@@ -146,7 +150,7 @@ def test_json_has_the_scores_the_findings_and_what_was_waived(store, audit):
         "services": [{"name": "orders", "score": 73, "broken": ["health-check", "breaker"]},
                      {"name": "web", "score": 100, "broken": []}],
         "waived": [{**redundancy, "reason": "runs once a night", "until": "9999-12-31"}],
-        "waivers": [{**waiver, "is_over": False, "finding_count": 1}],
+        "waivers": [{**waiver, "is_over": False, "finding_count": 1, "service_count": 1}],
     }  # fmt: skip
 
 

@@ -165,3 +165,13 @@ def test_of_a_root_that_lives_by_heartbeats_no_probe_is_offered(mgov):
     mgov("register", "worker", "--ttl", "1h", "--id", "w-1")
     mgov("heartbeat", "worker", "--status", "unhealthy")
     assert "next      mgov show worker\n" in mgov("why", "worker", tty=True, env=SCREEN).out
+
+
+def test_several_roots_are_named_in_one_sentence(mgov, server):
+    for name in ("users", "stock"):
+        mgov("register", name, server.url, "--health", "/", "--check-expect", "status=200")
+    mgov("register", "web", "--depends-on", "users", "--depends-on", "stock")
+    server.status = 500
+    mgov("health")
+    first = mgov("why", "web", tty=True, env=SCREEN).out.splitlines()[0]
+    assert first == "now       web has no instances, but it needs stock and users, which fail"

@@ -191,8 +191,9 @@ def test_a_service_goes_that_was_needed_before_it_was_there_or_is_needed_no_more
 def test_a_service_does_not_go_from_under_a_newer_configuration(platform, other):
     platform.registry.register("users")
     other.configs.set("users", {"pool": 1})
-    with pytest.raises(Conflict, match="users cannot go: config/users/default depends on it since revision 2"):
+    with pytest.raises(Conflict, match="users cannot go: config/users/default depends on it since revision 2") as no:
         platform.changes.plan_undo(mine=True)
+    assert no.value.hint == "mgov config history users"
     assert take_back(platform, after="0") == [("removed", "users", ""), ("changed", "users", "")]
 
 
