@@ -17,6 +17,8 @@ from mgov.model.service import ASYNCHRONOUS
 from mgov.model.units import format_age
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mgov.cli.output import Output
     from mgov.cli.screen import Cell
     from mgov.governance.why import Why
@@ -144,13 +146,23 @@ def _root_sections(why: Why, root: Root) -> list[Section]:
     line += f"{lasting(standing.since, why.at)}, {served}" if standing.since is not None else served
     rows: list[list[Cell]] = [[(line, RED)], [(" -> ".join(root.path), None)]] if len(root.path) > 1 else []
     facts: list[list[Cell]] = []
-    for witness in root.witnesses[:SHOWN_WITNESSES]:
+    unlike = _unlike(root.witnesses)
+    shown = unlike[:SHOWN_WITNESSES]
+    for witness in shown:
         facts.append([(f"{witness.instance}  {witness.url}", BOLD)])
         facts += [[(f"  {fact}", None)] for fact in _facts(witness)]
-    more = len(root.witnesses) - SHOWN_WITNESSES
-    if more > 0:
-        facts.append([(f"and {more} more: mgov health {standing.service}", DIM)])
+    if more := len(root.witnesses) - len(shown):
+        alike = " like it" if len(unlike) == 1 else ""
+        facts.append([(f"and {more} more{alike}: mgov health {standing.service}", DIM)])
     return [Section("root", rows, wraps=True), Section("evidence", facts, wraps=True)]
+
+
+def _unlike(witnesses: Sequence[Witness]) -> list[Witness]:
+    """The first of each that fail for the same reason: ten that refuse say no more than one."""
+    first: dict[str, Witness] = {}
+    for witness in witnesses:
+        first.setdefault(witness.health.reason, witness)
+    return list(first.values())
 
 
 def _facts(witness: Witness) -> list[str]:

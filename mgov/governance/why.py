@@ -123,6 +123,7 @@ class Explaining:
                 name, roots, events,
                 is_old=any(s.is_stale or s.status == STARTING for n, s in standings.items() if n in involved),
                 is_checked=not roots or any(m.instance.check.kind != NONE for m in members[roots[0].standing.service]),
+                is_empty=not members.get(name),
                 open_breakers=list(dict.fromkeys(shown.service for shown in breakers)),
             )),
         )  # fmt: skip

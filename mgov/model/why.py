@@ -116,14 +116,15 @@ def next_steps(
     *,
     is_old: bool,
     is_checked: bool = True,
+    is_empty: bool = False,
     open_breakers: Collection[str],
 ) -> list[str]:
     """The commands to type next about `name`, the most useful first; `is_checked` says that the first root has a check
-    that can be tried, and does not live by its heartbeats alone."""
+    that can be tried, and does not live by its heartbeats alone, `is_empty` that `name` has no instances."""
     steps = [f"mgov why {name} --now"] if is_old else []
     guarded = [f"mgov breaker show {one}" for one in list(open_breakers)[:1]]
     if not roots:
-        return [*steps, *guarded, f"mgov graph impact {name}"]
+        return [*steps, *guarded, *([f"mgov register {name} URL"] if is_empty else []), f"mgov graph impact {name}"]
     root = roots[0].standing.service
     if root != name:
         steps.append(f"mgov why {root}")

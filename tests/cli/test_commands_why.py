@@ -175,3 +175,20 @@ def test_several_roots_are_named_in_one_sentence(mgov, server):
     mgov("health")
     first = mgov("why", "web", tty=True, env=SCREEN).out.splitlines()[0]
     assert first == "now       web has no instances, but it needs stock and users, which fail"
+
+
+def test_of_instances_that_fail_for_one_reason_the_first_is_shown(mgov, server):
+    mgov("register", "web")
+    assert mgov("why", "web", tty=True, env=SCREEN).out.splitlines()[2:] == [
+        "next      mgov register web URL", "          mgov graph impact web"]
+    for number in range(3):
+        mgov("register", "web", server.url, "--id", f"web-{number}", "--health", "/", "--check-expect", "status=200")
+    server.status = 500
+    mgov("health")
+    lines = without_phases(mgov("why", "web", tty=True, env=SCREEN).out).splitlines()
+    assert lines[1:5] == [
+        "          as last seen 0s ago",
+        f"evidence  web-0  {server.url}/",
+        "            expected status=200, observed 500 Internal Server Error",
+        "          and 2 more like it: mgov health web",
+    ]

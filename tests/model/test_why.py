@@ -63,3 +63,5 @@ def test_what_to_type_next_follows_from_what_changed_at_the_root():
 
 def test_of_a_service_that_is_well_one_may_ask_who_needs_it():
     assert next_steps("web", [], [], is_old=False, open_breakers=[]) == ["mgov graph impact web"]
+    assert next_steps("web", [], [], is_old=False, is_empty=True, open_breakers=[]) == [
+        "mgov register web URL", "mgov graph impact web"]
