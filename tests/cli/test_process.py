@@ -133,7 +133,8 @@ def test_a_plain_command_loads_only_its_own_topic(argv):
 ])
 def test_a_watch_ends_in_silence_when_its_reader_goes_even_if_nothing_changes(mgov_process, run, tmp_path, argv):
     store = str(tmp_path / "store")
-    for line in (("init", store), ("-S", store, "register", "orders", "tcp://127.0.0.1:9", "--id", "a")):
+    for line in (("init", store), ("-S", store, "register", "orders", "tcp://127.0.0.1:9", "--id", "a"),
+                 ("-S", store, "config", "set", "orders", "a=1")):
         assert run(*line).code == 0
     process = mgov_process("-S", store, *argv)
     if argv[0] != "config":
