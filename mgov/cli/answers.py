@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.cli import printers
-from mgov.cli.output import Column, Output, View
+from mgov.cli.output import Output
 from mgov.cli.text import clean
+from mgov.cli.view import Column, View
 from mgov.errors import OK, RemoteError
 from mgov.model.call import FROM_LAST_GOOD, FROM_URL, MAX_BODY_BYTES
 from mgov.model.units import format_age, format_duration, format_size

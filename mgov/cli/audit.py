@@ -8,8 +8,8 @@ import typer
 
 from mgov.cli.findings import report_findings
 from mgov.cli.options import STANDARD, Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.text import DIM, RED, YELLOW
+from mgov.cli.view import Column, View
 from mgov.errors import NO, OK, UsageError
 from mgov.model.auditpolicy import HIGH, LOW, MEDIUM, RULES
 from mgov.model.finding import Finding

@@ -14,8 +14,8 @@ from mgov.cli.breaker_rows import (
     show_view,
 )
 from mgov.cli.options import TEXT, Context, command
-from mgov.cli.output import View
 from mgov.cli.rows import OUTCOME_COLUMNS, outcomes_view
+from mgov.cli.view import View
 from mgov.errors import DeadlineExceeded, MgovError, UsageError
 from mgov.model.breaker import CANCELLED, FAILURE, HOLD_S, IGNORED, SUCCESS
 from mgov.model.breaker_policy import ERROR, TIMEOUT

@@ -8,8 +8,8 @@ import typer
 
 from mgov.cli.breaker import InstanceOption, Name
 from mgov.cli.options import Context, command
-from mgov.cli.output import View
 from mgov.cli.rows import OUTCOME_COLUMNS, outcomes_view
+from mgov.cli.view import View
 from mgov.errors import UsageError
 from mgov.governance.outcomes import UNCHANGED
 from mgov.model.breaker_policy import COUNTED, parse_rate

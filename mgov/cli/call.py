@@ -9,8 +9,8 @@ import typer
 from mgov.cli.answers import FORMATS, judge, show, tell_attempts
 from mgov.cli.inputs import read_bytes
 from mgov.cli.options import Context, command
-from mgov.cli.output import View
 from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
+from mgov.cli.view import View
 from mgov.errors import InputError, UsageError
 from mgov.model.call import DEADLINE_S, Call, Terms, parse_header, target_of
 from mgov.model.record import NamedTuple

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from mgov.cli.options import TEXT, Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.shapes import shapes
+from mgov.cli.view import Column, View
 from mgov.errors import UsageError
 from mgov.model.names import suggest
 

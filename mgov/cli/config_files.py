@@ -9,7 +9,7 @@ import typer
 from mgov.cli.config import DryRun, Environment, ExpectRev, Message, Plain, Service, VersionOption
 from mgov.cli.config_views import CHANGE_COLUMNS, published_view
 from mgov.cli.options import Context, command
-from mgov.cli.output import View
+from mgov.cli.view import View
 from mgov.errors import NO, OK, Conflict, MgovError, UsageError
 
 if TYPE_CHECKING:

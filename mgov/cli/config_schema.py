@@ -9,8 +9,8 @@ import typer
 
 from mgov.cli.config import Environment, Service, VersionOption
 from mgov.cli.options import TEXT, Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.rows import OUTCOME_COLUMNS, outcomes_view
+from mgov.cli.view import Column, View
 from mgov.errors import NO, OK, InputError, NotFound, UsageError
 
 if TYPE_CHECKING:

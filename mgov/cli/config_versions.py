@@ -9,7 +9,7 @@ import typer
 from mgov.cli.config import DryRun, Environment, ExpectRev, Message, Plain, Service
 from mgov.cli.config_views import CHANGE_COLUMNS, difference_view, history_columns, history_view, published_view
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
+from mgov.cli.view import Column, View
 from mgov.errors import NO, OK, UsageError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mgov.cli.output import Column, View
 from mgov.cli.rows import age_shown, style
+from mgov.cli.view import Column, View
 from mgov.errors import StoreError, UsageError
 from mgov.governance.current import value_at
 from mgov.governance.looking import DAMAGED

@@ -9,8 +9,8 @@ import typer
 from mgov.cli.child import hook_words, run_child, run_hook
 from mgov.cli.config import Environment, NoSnapshot, Service
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column
 from mgov.cli.pausing import pause
+from mgov.cli.view import Column
 from mgov.errors import OK, TERMINATED, MgovError, NotFound, StoreError, UsageError
 
 if TYPE_CHECKING:

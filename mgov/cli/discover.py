@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgov.cli.options import STANDARD, Context, command
-from mgov.cli.output import View
 from mgov.cli.pausing import pause
 from mgov.cli.register import pairs
 from mgov.cli.rows import instance_columns, instances_view
+from mgov.cli.view import View
 from mgov.errors import UsageError
 from mgov.governance.discovery import Filter
 from mgov.model.units import parse_duration, parse_interval

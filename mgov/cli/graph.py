@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgov.cli.options import STANDARD, Context, command
-from mgov.cli.output import Column, View
+from mgov.cli.view import Column, View
 from mgov.errors import UsageError
 from mgov.model.graph import Graph
 from mgov.model.names import suggest

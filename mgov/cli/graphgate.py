@@ -10,8 +10,8 @@ from mgov.cli.findings import report_findings
 from mgov.cli.graph import edge_json
 from mgov.cli.inputs import read_manifest
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.text import GREEN, RED, YELLOW
+from mgov.cli.view import Column, View
 from mgov.errors import NO, OK
 from mgov.model.graphcheck import RULES
 

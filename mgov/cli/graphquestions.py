@@ -8,8 +8,8 @@ import typer
 
 from mgov.cli.graph import EDGE_COLUMNS, edge_json, edge_row, shown_chain
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.text import DIM, RED
+from mgov.cli.view import Column, View
 from mgov.errors import NO, OK, UsageError
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import View
 from mgov.cli.past import history_of
 from mgov.cli.reports import Reports
 from mgov.cli.rows import TRANSITION_COLUMNS, health_columns, health_view
 from mgov.cli.sweeping import How, counted, status_of, sweeper
 from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
+from mgov.cli.view import View
 from mgov.errors import UsageError
 from mgov.model.gate import GONE
 from mgov.model.units import parse_duration, parse_interval, parse_timeout

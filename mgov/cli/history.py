@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.rows import age_shown, style, time_of
+from mgov.cli.view import Column, View
 from mgov.errors import NO, UsageError
 from mgov.model.undo import CREATE, DELETE, differing, named
 from mgov.model.units import parse_duration, parse_time

@@ -10,7 +10,7 @@ import typer
 from mgov.cli.inputs import read_documents, shown_path
 from mgov.cli.manifestview import manifest_view
 from mgov.cli.options import Context, command
-from mgov.cli.output import View
+from mgov.cli.view import View
 from mgov.errors import InputError, UsageError
 from mgov.formats.findings import ADDRESSES, INTERNAL, PUBLISHED
 from mgov.formats.malformed import Malformed

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
+from mgov.cli.view import Column, View
 from mgov.store.root import FOLDER
 
 INIT_COLUMNS = (Column("action"), Column("path"))

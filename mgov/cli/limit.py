@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.rows import style
+from mgov.cli.view import Column, View
 from mgov.errors import UsageError
 from mgov.model.limit import parse_rate, split_key
 from mgov.model.units import format_duration, parse_duration

@@ -9,8 +9,8 @@ import typer
 from mgov.cli.inputs import read_manifest
 from mgov.cli.manifestview import manifest_view
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.rows import style
+from mgov.cli.view import Column, View
 from mgov.errors import NO, OK
 from mgov.model.apply import PRUNED, UNCHANGED
 

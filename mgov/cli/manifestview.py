@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mgov.cli.output import View
+from mgov.cli.view import View
 from mgov.model.manifest import dump
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperOption
 
-from mgov.cli.output import STANDARD, TEXT, Column
 from mgov.cli.session import Session
 from mgov.cli.tree import GLOBALS
+from mgov.cli.view import STANDARD, TEXT, Column
 from mgov.model.record import NamedTuple
 
 __all__ = ["STANDARD", "TEXT", "Context", "Facts", "command", "facts_of", "shared_options"]

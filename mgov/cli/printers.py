@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from mgov.cli.output import Column, View
 from mgov.cli.text import BOLD, GAP, HOSTILE, MAX_CELL_CHARS, cells, clean, cut, fit, pad, paint, shorten, wrapped
+from mgov.cli.view import Column, View
 from mgov.model.names import suggest
 from mgov.model.record import NamedTuple
 

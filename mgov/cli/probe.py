@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import TABLE, WIDE, Column, View
 from mgov.cli.rows import style, time_of
 from mgov.cli.text import GREEN, RED, YELLOW, fit
 from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
+from mgov.cli.view import TABLE, WIDE, Column, View
 from mgov.errors import NO, OK, NotFound
 from mgov.model.check import parse_check_url
 from mgov.model.health import NONE, STATUSES, UNHEALTHY, Check, Observation

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import View
 from mgov.cli.rows import OUTCOME_COLUMNS, outcomes_view
+from mgov.cli.view import View
 from mgov.errors import ChildNotFound, ChildNotRunnable, DeadlineExceeded, InputError, UsageError
 from mgov.model.registration import Registration
 from mgov.model.service import check_schema, openapi_endpoints, parse_dependency

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from mgov.cli.output import Column, View
+from mgov.cli.view import Column, View
 from mgov.errors import OK, UsageError
 from mgov.model.names import DEFAULT_PORTS, authority
 from mgov.model.units import format_duration

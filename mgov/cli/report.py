@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
+from mgov.cli.view import Column, View
 from mgov.errors import UsageError
 
 COLUMNS = (Column("file"),)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mgov.cli.output import Column, View
 from mgov.cli.text import DIM, GREEN, RED, YELLOW
+from mgov.cli.view import Column, View
 from mgov.model.health import DECLARED, DEGRADED, HEALTHY, MAINTENANCE, STARTING, UNHEALTHY
 from mgov.model.units import format_age, format_time, parse_time
 

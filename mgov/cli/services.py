@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.rows import (
     instance_columns,
     instances_view,
     service_columns,
     services_view,
 )
+from mgov.cli.view import Column, View
 
 if TYPE_CHECKING:
     pass

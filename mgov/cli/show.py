@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.past import history_json, history_rows, past_rows
 from mgov.cli.rows import definition_json, dependency_text, member_json, status_text, time_of
+from mgov.cli.view import Column, View
 from mgov.model.units import format_age, format_duration
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import JSON, JSONL, TABLE, View
 from mgov.cli.pausing import pause
 from mgov.cli.statusview import STATUS_COLUMNS, status_json, status_rows, status_screen
+from mgov.cli.view import JSON, JSONL, TABLE, View
 from mgov.errors import NO, OK, StoreError, UsageError
 from mgov.model.units import parse_interval
 

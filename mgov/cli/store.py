@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.text import RED, YELLOW
+from mgov.cli.view import Column, View
 from mgov.errors import NO, OK, UsageError
 
 INFO_COLUMNS = (Column("field"), Column("value"))

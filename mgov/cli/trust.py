@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import Column, View
 from mgov.cli.rows import age_shown, time_of
+from mgov.cli.view import Column, View
 from mgov.errors import NO, OK, UsageError
 from mgov.model.trust import COMMAND_KIND
 

@@ -16,10 +16,10 @@ from mgov.model.units import format_duration, parse_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mgov.cli.output import View
     from mgov.cli.reports import Reports
     from mgov.cli.session import Session
     from mgov.cli.sweeping import Sweep
+    from mgov.cli.view import View
     from mgov.governance.gates import Passage
     from mgov.model.gate import Ruling
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import TABLE, View
+from mgov.cli.view import TABLE, View
 from mgov.cli.whyview import WHY_COLUMNS, why_json, why_rows, why_screen
 from mgov.errors import OK, StoreError
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.output import STANDARD, Column, View
+from mgov.cli.view import STANDARD, Column, View
 from mgov.errors import Conflict, NotFound
 
 NASTY = "a\x1b[31m\x9b\u202eb\tc\nd\r\x7f"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgov.cli.output import Column, View
 from mgov.cli.printers import Look, table
 from mgov.cli.text import HOSTILE, cells, clean, cut, fit, wrapped
+from mgov.cli.view import Column, View
 
 pytestmark = pytest.mark.usefixtures("fake_tree")
 VISIBLE = "a\\x1b[31m\\x9b\\u202eb\\tc\\nd\\r\\x7f"
