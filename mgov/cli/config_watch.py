@@ -149,7 +149,7 @@ def _follow(session: Session, follower: Follower, child: Supervisor, prefix: str
         try:
             environ = _variables(session, change.configuration, prefix)
         except MgovError as error:
-            session.out.warn(f"{name}: {error.message}; the command goes on as it is")
+            session.out.warn(f"{name}: {error.message}; the command goes on as it is", hint=error.hint)
             continue
         session.out.note(f"{name}: starting the command anew")
         child.restart({**session.environ, **environ})

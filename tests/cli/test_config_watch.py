@@ -169,6 +169,7 @@ def test_a_change_that_cannot_be_used_leaves_the_command_as_it_is(mgov_process, 
     assert process.stdout.readline() == "red\n"
     configs.set("orders", {"token": "env:NOT_SET"})
     assert "the command goes on as it is" in process.stderr.readline()
+    assert process.stderr.readline() == "hint: look at what it asks for, and agree, with: mgov trust\n"
     configs.unset("orders", ["token"])
     configs.set("orders", {"color": "blue"})
     assert process.stdout.readline() == "blue\n"
