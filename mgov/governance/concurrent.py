@@ -234,6 +234,7 @@ class AsyncConfigs(_InThread[Configs]):
     publish = _in_thread(Configs.publish)
     gc = _in_thread(Configs.gc)
     follow = _in_thread(Configs.follow)
+    close = _in_thread(Configs.close)
 
     async def watch(
         self,
@@ -320,7 +321,8 @@ class AsyncPlatform:
         return await asyncio.to_thread(self._platform.why, name)
 
     async def close(self) -> None:
-        """Close the connections that were kept."""
+        """End all watches, and close the connections that were kept."""
+        await self.configs.close()
         if "calls" in self.__dict__:
             await self.calls.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import NotFound, UsageError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from mgov.governance.following import Change, Follower
     from mgov.governance.schemas import Schemas
+    from mgov.governance.watching import Watching
     from mgov.model.config import Path, Values
     from mgov.model.quiesce import Quiesce
 
@@ -27,6 +29,10 @@ class Configs(Looking):
 
     A version number below zero counts back from the newest: -1 is the one before.
     """
+
+    @cached_property
+    def _watches(self) -> set[Watching]:
+        return set()
 
     @property
     def schemas(self) -> Schemas:
@@ -75,7 +81,19 @@ class Configs(Looking):
         from mgov.governance.watching import Watching
 
         follower = self.follow(service, key, environment=environment, after=after, quiesce=quiesce)
-        return Watching(follower, callback, self._warn).stop
+        watching = Watching(follower, callback, self._warn)
+        self._watches.add(watching)
+
+        def stop() -> None:
+            self._watches.discard(watching)
+            watching.stop()
+
+        return stop
+
+    def close(self) -> None:
+        """End every watch that was not stopped."""
+        for watching in list(self._watches):
+            watching.stop()
 
     # -- changing
 

@@ -60,6 +60,7 @@ class Platform:
         self._limits: Limits | None = None
         self._breakers: Breakers | None = None
         self._calls: Calls | None = None
+        self._configs: Configs | None = None
         self._twin: AsyncPlatform | None = None
 
     @classmethod
@@ -135,18 +136,20 @@ class Platform:
     @property
     def configs(self) -> "Configs":
         """The values of each service in each environment."""
-        from mgov.governance.configs import Configs
-        from mgov.store.snapshot import Snapshots
+        if self._configs is None:
+            from mgov.governance.configs import Configs
+            from mgov.store.snapshot import Snapshots
 
-        return Configs(
-            self.store,
-            self.clock,
-            draw=self._draw,
-            trusts=lambda: self.trusts,
-            environ=os.environ,
-            snapshots=Snapshots(self.store.location, os.environ),
-            warn=self.store.warn,
-        )
+            self._configs = Configs(
+                self.store,
+                self.clock,
+                draw=self._draw,
+                trusts=lambda: self.trusts,
+                environ=os.environ,
+                snapshots=Snapshots(self.store.location, os.environ),
+                warn=self.store.warn,
+            )
+        return self._configs
 
     @property
     def trusts(self) -> "Trusts":
@@ -284,10 +287,12 @@ class Platform:
         return accept(self.store, names)
 
     def close(self) -> None:
-        """Let go of the store, once it knows what the local breakers saw, and of kept connections.
+        """End all watches, and let go of the store, once it knows what the local breakers saw, and of kept connections.
 
         A closed platform is not used again.
         """
+        if self._configs is not None:
+            self._configs.close()
         if self._breakers is not None:
             self._breakers.flush()
         if self._calls is not None:

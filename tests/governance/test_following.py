@@ -180,6 +180,24 @@ def test_a_callback_is_called_for_each_change_until_it_is_stopped_and_a_failing_
     assert not [thread for thread in threading.enumerate() if thread.name == "mgov-config-watch"]
 
 
+def test_a_platform_that_is_closed_watches_no_more(store_path):
+    got: queue.Queue[int] = queue.Queue()
+
+    async def follow() -> None:
+        async with Platform.open(store_path) as platform:
+            await platform.configs.watch("orders", lambda change: got.put(change.configuration.version.number))
+            await platform.configs.set("orders", {"a": 2})
+            await asyncio.to_thread(got.get, timeout=20)
+
+    with Platform.open(store_path) as platform:
+        platform.configs.watch("orders", lambda change: got.put(change.configuration.version.number))
+        platform.configs.set("orders", {"a": 1})
+        assert got.get(timeout=20) == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "mgov-config-watch"]
+    asyncio.run(follow())
+    assert not [thread for thread in threading.enumerate() if thread.name == "mgov-config-watch"]
+
+
 def test_in_an_event_loop_the_callback_is_called_in_the_loop(store_path):
     async def follow() -> list[int]:
         got: asyncio.Queue[int] = asyncio.Queue()
