@@ -95,6 +95,11 @@ def stage(root: Root, place: Place, data: bytes | None) -> None:
         close(parent)
 
 
+def is_staged(root: Root, place: Place) -> bool:
+    """Whether a copy waits for its name."""
+    return read_file(root, place.history, temp_of(_STAGED)) is not None
+
+
 def publish(root: Root, place: Place, revision: int, mark: str) -> None:
     """Give the staged copy its name. Can be repeated."""
     parent = open_folder(root, place.history, create=True)

@@ -182,18 +182,22 @@ def changed_by_others(root: Root, plan: Plan) -> list[str]:
 
 
 def can_finish(root: Root, plan: Plan) -> bool:
-    """Whether every file is new already, or is old with its whole new text in the temp file."""
-    return all(_can_finish(root, change) for change in plan.rewrites)
+    """Whether every file is new already, or is old with its whole new text in the temp file or, where it goes, with
+    the copy that says so; and every hand edit that is taken in has its copy."""
+    return all(_can_finish(root, change) for change in plan.files)
 
 
 def _can_finish(root: Root, change: FileChange) -> bool:
+    if not change.is_rewrite:
+        return history.Copy(change.revision, change.new) in history.copies(root, change.place)
     current = etag(read_file(root, *change.place))
     if current == change.new:
         return True
     if current != change.old:
         return False
-    temp = read_file(root, change.place.folder, temp_of(change.place.name))
-    return change.new == history.GONE or etag(temp) == change.new
+    if change.new == history.GONE:
+        return not change.has_copies or history.is_staged(root, change.place)
+    return etag(read_file(root, change.place.folder, temp_of(change.place.name))) == change.new
 
 
 def undo(root: Root, plan: Plan) -> bool:

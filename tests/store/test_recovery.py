@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def values(place: Path) -> dict[str, Any]:
     return {key: document.value for key in KEYS if (document := store.read(key)) is not None}
 
 
-def die_at(place: Path, call: int) -> bool:
+def die_at(place: Path, call: int, batch: Sequence[Write] = BATCH) -> bool:
     """Let a child die at its Nth call; False when it finished before."""
     child = os.fork()
     if child == 0:
@@ -57,7 +58,7 @@ def die_at(place: Path, call: int) -> bool:
         for name in CALLS:
             setattr(os, name, wrap(getattr(os, name)))
         try:
-            open_files(place).write_many(BATCH, operation="batch")
+            open_files(place).write_many(batch, operation="batch")
         finally:
             os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -98,6 +99,64 @@ def test_a_batch_killed_at_any_call_is_finished_or_undone_by_the_next_writer(tmp
         shutil.rmtree(place)
     assert call > 100
     assert finished > 0
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_a_removal_killed_at_any_call_leaves_nothing_that_looks_as_if_it_had_vanished(
+    tmp_path: Path, step: int
+) -> None:
+    """Row 2, of a file that goes: finished or undone, its copies say what became of it."""
+    template = filled(tmp_path / "template")
+    call, has_died = 0, True
+    while has_died:
+        call += step
+        place = tmp_path / "store"
+        shutil.copytree(template, place)
+        has_died = die_at(place, call, [Write("service/gone", None)])
+        store = open_files(place)
+        put(store, "service/next", name="next")
+        removals = [change for change in store.changes() if change.action == "delete"]
+        assert len(removals) == (store.read("service/gone") is None), f"died at call {call}"
+        assert [finding for finding in check(store) if not finding.is_note] == [], f"died at call {call}"
+        shutil.rmtree(place)
+    assert call > 20
+
+
+SAME = [Write("service/a", {"name": "a", "title": "old"})]
+UNDO = [Write("policy", None)]
+EDITS = [(SAME, "made", ["create"]), (SAME, "removed", ["create", "delete"]), (BATCH, "made", ["create"]),
+         (UNDO, "", ["create", "delete"])]
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 7])
+@pytest.mark.parametrize(("batch", "edit", "booked"), EDITS)
+def test_an_edit_of_the_policy_is_booked_once_wherever_its_writer_dies(
+    tmp_path: Path, step: int, batch: Sequence[Write], edit: str, booked: list[str]
+) -> None:
+    """Row 2, of a file that only people change: by the next write it is in the log with its copy, and there once."""
+    template = filled(tmp_path / "template")
+    policy = "[audit]\nmax_domains = 2\n"
+    if edit != "made":
+        (template / "policy.toml").write_text(policy)
+        put(open_files(template), "service/b", name="b")
+    if edit == "made":
+        (template / "policy.toml").write_text(policy)
+    elif edit == "removed":
+        (template / "policy.toml").unlink()
+    call, has_died = 0, True
+    while has_died:
+        call += step
+        place = tmp_path / "store"
+        shutil.copytree(template, place)
+        has_died = die_at(place, call, batch)
+        store = open_files(place)
+        put(store, "service/next", name="next")
+        actions = [change.action for change in store.changes() if change.key == "policy"]
+        assert actions == booked or (batch is UNDO and actions == booked[:1]), f"died at call {call}"
+        assert (place / "policy.toml").exists() == (actions[-1] != "delete")
+        assert [finding for finding in check(store) if not finding.is_note] == [], f"died at call {call}"
+        shutil.rmtree(place)
+    assert call > 20
 
 
 def dead_after_rename(place: Path) -> None:
