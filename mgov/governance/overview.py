@@ -78,7 +78,8 @@ class Overview:
         self._store, self._clock, self._limits = store, clock, limits
 
     def status(self) -> Status:
-        """The fleet as the store knows it now."""
+        """The fleet as the store knows it now; StoreError where the store is gone since it was opened."""
+        self._store.refuse_vanished()
         now = self._clock.now()
         self._store.damaged.clear()             # what is mended between two calls is no longer damaged
         documents = list(self._store.scan("service/"))

@@ -61,6 +61,11 @@ class FilesStore:
             self._told.add(text)
             self._tell(text)
 
+    def refuse_vanished(self) -> None:
+        """Raise StoreError where the folder is gone since it was opened: what is not there would read as empty."""
+        if not os.path.isdir(self.location):
+            raise StoreError(f"{self.location} is gone", hint="bring it back, or name another: --store")
+
     def refuse_foreign(self) -> None:
         """Raise StoreDenied where this user may not write: another's store (root may), or a network file system."""
         if self._may_write:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from loopback import Loopback
 
-from mgov.errors import RateLimited
+from mgov.errors import RateLimited, StoreError
 from mgov.governance.manner import Manner
 from mgov.governance.platform import Platform
 from mgov.model.limit import parse_rate
@@ -113,6 +113,15 @@ def test_an_empty_store_says_how_to_begin(platform):
     assert known.statistics["total_services"] == 0
     assert known.next_steps[0] == "mgov register NAME URL"
     assert (known.look, known.watcher.state, known.is_unhealthy) == (None, "unknown", False)
+
+
+def test_a_store_that_went_away_between_two_looks_is_no_empty_fleet(store_path, clock):
+    with Platform.open(store_path, clock=clock, actor="tester") as platform:
+        platform.registry.register("a")
+        platform.status()
+        Path(store_path).rename(f"{store_path}-elsewhere")
+        with pytest.raises(StoreError, match="is gone"):
+            platform.status()
 
 
 def test_what_was_mended_between_two_looks_is_no_longer_damaged(store_path, clock):
