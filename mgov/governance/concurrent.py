@@ -118,6 +118,7 @@ class AsyncBreakers(_InThread[Breakers]):
     set_policy = _in_thread(Breakers.set_policy)
     local = _in_thread(Breakers.local)
 
+
 class AsyncGraphs(_InThread[Graphs]):
     """Who needs whom; see `Graphs`."""
 

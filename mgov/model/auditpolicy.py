@@ -35,7 +35,7 @@ WEIGHTS: Mapping[str, int] = {
     OWNERSHIP: 10, CONFIGURATION: 5,
 }  # fmt: skip
 RULES = tuple(WEIGHTS)
-HIGH, MEDIUM, LOW = SEVERITIES = ("high", "medium", "low")
+HIGH, MEDIUM, LOW = ("high", "medium", "low")
 MAX_WEIGHT = 1000
 MAX_DOMAINS = 3
 _WAIVER_KEYS = ("rule", "service", "reason", "until")

@@ -27,7 +27,6 @@ from mgov.store.state import set_aside
 from mgov.store.vanished import vanished
 
 if TYPE_CHECKING:
-
     from mgov.store.files import FilesStore
     from mgov.store.root import Root
 

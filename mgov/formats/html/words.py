@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mgov.formats.html.markup import Raw, element, joined, text
+from mgov.formats.html.markup import Raw, joined, text
 from mgov.model.auditpolicy import HIGH, MEDIUM
 from mgov.model.health import DEGRADED, HEALTHY, MAINTENANCE, STARTING, UNHEALTHY
 from mgov.model.picture import EMPTY, MISSING
@@ -47,11 +47,6 @@ def moment(at: float) -> Raw:
     """A time, to the second, in UTC."""
     exact = format_time(at)
     return Raw(f'<time datetime="{exact}">{exact[:10]} {exact[11:19]} UTC</time>')
-
-
-def command_name(command: str) -> Raw:
-    """A command that is named in a sentence."""
-    return element("code", command)
 
 
 def counted(count: int, one: str, many: str = "") -> str:
