@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mgov.clock import Clock
-    from mgov.governance.configs import Configs
+    from mgov.governance.looking import Looking
     from mgov.model.config import Configuration, Path, Values
     from mgov.model.quiesce import Quiesce
     from mgov.model.setting import Difference
@@ -39,7 +39,7 @@ class Follower:
 
     def __init__(
         self,
-        configs: Configs,
+        configs: Looking,
         clock: Clock,
         service: str,
         *,
