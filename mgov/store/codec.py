@@ -9,6 +9,7 @@ from zlib import crc32
 
 from mgov.errors import StoreDamaged, StoreNewer
 from mgov.model.record import NamedTuple
+from mgov.store.base import Document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,6 +130,11 @@ def unpack(data: bytes, path: str) -> "dict[str, dict[str, Any]]":
     if not isinstance(entries, dict):
         raise StoreDamaged(f"{path} is damaged: it has no entries", hint="mgov store repair")
     return entries
+
+
+def to_document(key: str, entry: "Mapping[str, Any]") -> Document:
+    """The document of one entry of a machine file."""
+    return Document(key, entry["value"], str(entry["revision"]), entry.get("expires_at"))
 
 
 def check_format(number: object, path: str) -> None:

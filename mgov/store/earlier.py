@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from mgov.errors import Compacted
 from mgov.store import definitions, history, policies
 from mgov.store.base import Document, revision_order
-from mgov.store.codec import unpack
-from mgov.store.files import to_document
+from mgov.store.codec import to_document, unpack
 from mgov.store.layout import POLICY, place_of
 from mgov.store.root import translate
 

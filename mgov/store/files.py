@@ -7,8 +7,8 @@ import os
 
 from mgov.errors import StoreDamaged, StoreDenied, StoreError
 from mgov.model.names import is_name
-from mgov.store.base import INTENT_FAMILIES, Document
-from mgov.store.codec import unpack
+from mgov.store.base import INTENT_FAMILIES
+from mgov.store.codec import to_document, unpack
 from mgov.store.folder import names_in, read_file
 from mgov.store.layout import INSTANCES, NESTED_STATE, POLICY, STATE, place_of
 from mgov.store.root import translate
@@ -16,10 +16,9 @@ from mgov.store.root import translate
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Any
 
     from mgov.clock import Clock
-    from mgov.store.base import Change, Value, Write
+    from mgov.store.base import Change, Document, Value, Write
     from mgov.store.earlier import Earlier
     from mgov.store.layout import Place
     from mgov.store.root import Root
@@ -262,8 +261,3 @@ class FilesStore:
 def _by_key(names: "list[str]") -> "list[str]":
     """The names among `names`, in the order of keys, where '/' follows a name; other files are not the store's."""
     return [name[:-1] for name in sorted(f"{name}/" for name in names if is_name(name))]
-
-
-def to_document(key: str, entry: "dict[str, Any]") -> Document:
-    """The document of a machine file's entry."""
-    return Document(key, entry["value"], str(entry["revision"]), entry.get("expires_at"))
