@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mgov.model.service import Service
-
 
 def parse_policies(table: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a Service that the policy tables in `table` say; raise UsageError naming the key at fault."""
@@ -30,19 +28,19 @@ def parse_policies(table: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def policy_tables(service: Service) -> dict[str, Any]:
-    """The tables that `parse_policies` reads back."""
+def policy_tables(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables that `parse_policies` reads back to `fields`."""
     tables: dict[str, Any] = {}
-    if service.health is not None:
+    if "health" in fields:
         from mgov.model.healthpolicy import health_policy_table
 
-        tables["health"] = health_policy_table(service.health)
-    if service.limit is not None:
+        tables["health"] = health_policy_table(fields["health"])
+    if "limit" in fields:
         from mgov.model.limit import to_table
 
-        tables["limit"] = to_table(service.limit)
-    if service.breaker is not None:
+        tables["limit"] = to_table(fields["limit"])
+    if "breaker" in fields:
         from mgov.model.breaker_policy import policy_table
 
-        tables["breaker"] = policy_table(service.breaker)
+        tables["breaker"] = policy_table(fields["breaker"])
     return tables

@@ -113,10 +113,10 @@ def to_table(service: Service) -> dict[str, Any]:
         table["origin"] = service.origin
     if service.metadata:
         table["metadata"] = dict(service.metadata)
-    if any(getattr(service, key) is not None for key in POLICIES):
+    if policies := {key: policy for key in POLICIES if (policy := getattr(service, key)) is not None}:
         from mgov.model.policies import policy_tables
 
-        table.update(policy_tables(service))
+        table.update(policy_tables(policies))
     for field in _SCHEMAS:
         if schema := getattr(service, field):
             table[field] = dict(schema)
