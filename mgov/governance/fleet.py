@@ -3,9 +3,10 @@
 On the path of the hot verbs: what is needed for one service is read from that service's files and `sweep` alone.
 """
 
+from mgov.errors import NotFound
 from mgov.model.health import HealthRecord, Heartbeat, is_ahead, judge
 from mgov.model.instance import from_value
-from mgov.model.names import matches
+from mgov.model.names import check_name, matches
 from mgov.model.record import NamedTuple
 from mgov.store.base import value_of
 
@@ -58,6 +59,16 @@ def members_of(store: "Store", name: str, *, now: float) -> "list[Member]":
         return []
     context = _Context(store, name, looks_in(store.read("sweep")))
     return [context.member(document, now) for document in documents]
+
+
+def member_of(store: "Store", name: str, instance_id: str, *, now: float) -> Member:
+    """One instance of a service; NotFound when it is not registered."""
+    check_name(name)
+    check_name(instance_id, "instance")
+    for member in members_of(store, name, now=now):
+        if member.instance.id == instance_id:
+            return member
+    raise NotFound(f"no instance {instance_id} of {name}", hint=instance_hint(store, name, instance_id))
 
 
 def all_members(store: "Store", *, now: float, pattern: str = "*") -> "Iterator[Member]":

@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.errors import Conflict, NotFound, StoreDamaged, UsageError
-from mgov.governance.fleet import Member, all_members, instance_hint, members_of, suggest_service
+from mgov.governance.fleet import Member, all_members, member_of, members_of, suggest_service
 from mgov.governance.heartbeats import beat, target_of
 from mgov.governance.leaving import Pruned, prune, remove_instance, remove_service
+from mgov.governance.maintaining import active_maintenances, set_maintenance
 from mgov.governance.outcomes import CHANGED, CREATED, UNCHANGED, Outcome
 from mgov.model.health import HEALTHY, STATUSES, UNHEALTHY
 from mgov.model.instance import Instance, Maintenance, from_value, instance_key, to_value
 from mgov.model.names import check_name, matches
 from mgov.model.record import NamedTuple
 from mgov.model.service import Service, parse_service, service_key, to_table
-from mgov.store.base import ABSENT, UPDATE_ATTEMPTS, Write, check_expected, update
+from mgov.store.base import ABSENT, UPDATE_ATTEMPTS, Write, check_expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -118,12 +119,12 @@ class Registry:
         self, name: str, instance: str | None = None, *, until: float | None = None, reason: str = ""
     ) -> Outcome:
         """Take a service, or one instance, out of service until `until` (None: until ended)."""
-        value = Maintenance(self._clock.now(), until, reason)._asdict()
-        return self._set_maintenance(name, instance, value)
+        now = self._clock.now()
+        return set_maintenance(self._store, name, instance, Maintenance(now, until, reason), now=now)
 
     def end_maintenance(self, name: str, instance: str | None = None) -> Outcome:
         """Put a service, or one instance, back into service."""
-        return self._set_maintenance(name, instance, None)
+        return set_maintenance(self._store, name, instance, None, now=self._clock.now())
 
     def prune(self, *, older_than_s: float, force: bool = False, dry_run: bool = False) -> Pruned:
         """Remove instances that have been dead for `older_than_s`: heartbeat expired, or unhealthy at every look since.
@@ -191,12 +192,7 @@ class Registry:
 
     def instance(self, name: str, instance_id: str) -> Member:
         """One instance with its health; NotFound when it is not registered."""
-        check_name(name)
-        check_name(instance_id, "instance")
-        for member in members_of(self._store, name, now=self._clock.now()):
-            if member.instance.id == instance_id:
-                return member
-        raise NotFound(f"no instance {instance_id} of {name}", hint=instance_hint(self._store, name, instance_id))
+        return member_of(self._store, name, instance_id, now=self._clock.now())
 
     def graph(self) -> Graph:
         """The dependency graph that the services declare."""
@@ -222,17 +218,7 @@ class Registry:
 
     def maintenances(self) -> list[tuple[str, str, Maintenance]]:
         """What is under maintenance now: (service, instance or '' for all of it, since when and why)."""
-        now = self._clock.now()
-        found = [
-            (document.key.split("/")[1], "", Maintenance(**document.value))
-            for document in self._store.scan("maintenance/")
-        ]
-        found += [
-            (m.instance.service, m.instance.id, m.instance.maintenance)
-            for m in all_members(self._store, now=now)
-            if m.instance.maintenance is not None
-        ]
-        return sorted(entry for entry in found if entry[2].is_active(now))
+        return active_maintenances(self._store, now=self._clock.now())
 
     def statistics(self) -> dict[str, Any]:
         """{total_services, total_instances, healthy_instances, services: {NAME: {total, healthy, unhealthy}}}."""
@@ -286,29 +272,6 @@ class Registry:
     def _revisions(documents: Sequence[Document | None]) -> list[str]:
         return [document.revision if document is not None else "" for document in documents]
 
-    def _set_maintenance(self, name: str, instance: str | None, value: dict[str, Any] | None) -> Outcome:
-        check_name(name)
-        if instance is None:
-            if self._store.read(service_key(name)) is None and not any(self._store.scan(f"instance/{name}/")):
-                raise NotFound(f"no service {name}", hint=suggest_service(self._store, name))
-            before = self._store.read(f"maintenance/{name}")
-            if _same_maintenance(before.value if before is not None else None, value):
-                return Outcome(UNCHANGED, name)
-            write = Write(f"maintenance/{name}", value)
-            return Outcome(CHANGED, name, "", self._store.write(write, operation="maintenance"))
-        current = self.instance(name, instance).instance.maintenance
-        if _same_maintenance(current._asdict() if current is not None else None, value):
-            return Outcome(UNCHANGED, name, instance)
-
-        def change(before: dict[str, Any] | None) -> dict[str, Any] | None:
-            if before is None:
-                raise NotFound(f"instance {instance} of {name} is gone")
-            rest = {key: item for key, item in before.items() if key != "maintenance"}
-            return rest if value is None else {**rest, "maintenance": value}
-
-        _, revision = update(self._store, instance_key(name, instance), change, operation="maintenance")
-        return Outcome(CHANGED, name, instance, revision)
-
 
 def _merged_service(
     document: Document | None, name: str, given: Registration, *, has_instance: bool, replace: bool, origin: str
@@ -335,12 +298,6 @@ def _action(write: Write, before: Document | None) -> str:
 def _named(key: str) -> tuple[str, str]:
     family, name, *rest = key.split("/")
     return name, rest[0] if rest else "" if family == "service" else f"({family})"
-
-
-def _same_maintenance(before: dict[str, Any] | None, after: dict[str, Any] | None) -> bool:
-    if before is None or after is None:
-        return before is after
-    return {**before, "since": 0} == {**after, "since": 0}
 
 
 def _searched(service: Service) -> str:
