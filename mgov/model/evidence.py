@@ -25,7 +25,7 @@ _PHASES = (
 
 
 class Evidence(NamedTuple):
-    """What was seen at `at`: the status and the reason that followed, and the facts (see `model.measurement`)."""
+    """What was seen at `at`: the status and the reason that followed, and the facts (see `model.judgement`)."""
 
     at: float
     status: str

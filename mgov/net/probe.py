@@ -1,4 +1,4 @@
-"""One probe function per protocol, found by name in PROBES. They measure; `mgov.model.measurement` judges.
+"""One probe function per protocol, found by name in PROBES. They measure; `mgov.model.judgement` judges.
 
 A new protocol is one function `async (target, place, link) -> Seen` and one line in PROBES. A probe speaks over its
 Link, whose every step is under the target's one deadline, and need not handle failures: `measure` words them.

@@ -3,10 +3,10 @@
 A document is a mapping under a logical key, `family/name...`. The families and who owns them:
 
     service/<s>             what people own: a definition            intent: durable, logged in the change feed
-    config/<s>/<env>/<n>    a version of a configuration: written once  intent
+    config/<s>/<env>/<n>    a configuration: each version once       intent
     instance/<s>/<id>       what machines own: a registration        intent
     maintenance/<s>         a whole service out of service           intent
-    policy                  what people agreed on            read only: a person writes it
+    policy                  what people agreed on, and write         intent
     heartbeat/<s>/<id>      the newest beat; expires                 state: survives a crash, may be lost with the power
     health/<s>              what sweeps saw of the service           state
     sweep                   when which sweep looked at what          state

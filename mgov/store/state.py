@@ -1,4 +1,4 @@
-"""Writing what was observed: health, heartbeats, sweeps, picks.
+"""Writing what was observed or counted: health, heartbeats, sweeps, picks, limits, breakers.
 
 Each document is a file of its own, replaced atomically under its family's lock, without a flush and without a log
 line: it survives a crash of the process, and a power cut may take the newest. The lock file remembers the highest
