@@ -6,167 +6,133 @@ What waits for the disk runs in a thread, so that a slow flush never holds up th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING
 
+from mgov.governance.async_configs import AsyncConfigs
 from mgov.governance.audit import Audit
 from mgov.governance.breakers import Breakers
 from mgov.governance.changes import Changes
-from mgov.governance.configs import Configs
 from mgov.governance.discovery import Discovery
 from mgov.governance.graphs import Graphs
+from mgov.governance.in_thread import InThread, in_thread, leave_in_thread
 from mgov.governance.limits import Limits, Taken
 from mgov.governance.manifests import Manifests
 from mgov.governance.manner import USUAL, Manner
 from mgov.governance.monitor import Monitor
-from mgov.governance.permits import Permit, permit_in_thread
 from mgov.governance.registry import Registry
 from mgov.governance.reports import Reports
-from mgov.governance.schemas import Schemas
-from mgov.model.config import DEFAULT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mgov.clock import Clock
     from mgov.governance.async_calls import AsyncCalls
     from mgov.governance.checked import Checked
-    from mgov.governance.following import Change
     from mgov.governance.monitor import OnChecked
     from mgov.governance.overview import Status
     from mgov.governance.platform import Platform
     from mgov.governance.why import Why
-    from mgov.model.quiesce import Quiesce
-
-C = TypeVar("C")
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
-class _InThread(Generic[C]):
-    """Base of an asynchronous component: it holds the synchronous one."""
-
-    def __init__(self, component: C) -> None:
-        self._component = component
-
-
-def _in_thread(
-    method: Callable[Concatenate[C, P], R],
-) -> Callable[Concatenate[Any, P], Awaitable[R]]:
-    @wraps(method)
-    async def run(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(method, self._component, *args, **kwargs)
-
-    return run
-
-
-def _leave_in_thread(
-    method: Callable[Concatenate[C, P], Permit],
-) -> Callable[Concatenate[Any, P], Awaitable[Permit]]:
-    @wraps(method)
-    async def run(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> Permit:
-        return await permit_in_thread(lambda: method(self._component, *args, **kwargs))
-
-    return run
-
-
-class AsyncRegistry(_InThread[Registry]):
+class AsyncRegistry(InThread[Registry]):
     """Who is there; see `Registry`."""
 
-    register = _in_thread(Registry.register)
-    deregister = _in_thread(Registry.deregister)
-    deregister_all = _in_thread(Registry.deregister_all)
-    heartbeat = _in_thread(Registry.heartbeat)
-    beating = _in_thread(Registry.beating)
-    maintain = _in_thread(Registry.maintain)
-    end_maintenance = _in_thread(Registry.end_maintenance)
-    prune = _in_thread(Registry.prune)
-    services = _in_thread(Registry.services)
-    instances = _in_thread(Registry.instances)
-    show = _in_thread(Registry.show)
-    instance = _in_thread(Registry.instance)
-    dependents = _in_thread(Registry.dependents)
-    graph = _in_thread(Registry.graph)
-    with_needs = _in_thread(Registry.with_needs)
-    maintenances = _in_thread(Registry.maintenances)
-    statistics = _in_thread(Registry.statistics)
+    register = in_thread(Registry.register)
+    deregister = in_thread(Registry.deregister)
+    deregister_all = in_thread(Registry.deregister_all)
+    heartbeat = in_thread(Registry.heartbeat)
+    beating = in_thread(Registry.beating)
+    maintain = in_thread(Registry.maintain)
+    end_maintenance = in_thread(Registry.end_maintenance)
+    prune = in_thread(Registry.prune)
+    services = in_thread(Registry.services)
+    instances = in_thread(Registry.instances)
+    show = in_thread(Registry.show)
+    instance = in_thread(Registry.instance)
+    dependents = in_thread(Registry.dependents)
+    graph = in_thread(Registry.graph)
+    with_needs = in_thread(Registry.with_needs)
+    maintenances = in_thread(Registry.maintenances)
+    statistics = in_thread(Registry.statistics)
 
 
-class AsyncDiscovery(_InThread[Discovery]):
+class AsyncDiscovery(InThread[Discovery]):
     """Which instance may be used; see `Discovery`."""
 
-    members = _in_thread(Discovery.members)
-    find = _in_thread(Discovery.find)
-    pick = _in_thread(Discovery.pick)
-    wait = _in_thread(Discovery.wait)
+    members = in_thread(Discovery.members)
+    find = in_thread(Discovery.find)
+    pick = in_thread(Discovery.pick)
+    wait = in_thread(Discovery.wait)
 
 
-class AsyncBreakers(_InThread[Breakers]):
+class AsyncBreakers(InThread[Breakers]):
     """May it be called; see `Breakers`. A local breaker and a permit are the same as there."""
 
-    permit = _leave_in_thread(Breakers.permit)
-    admits = _in_thread(Breakers.admits)
-    check = _in_thread(Breakers.check)
-    record = _in_thread(Breakers.record)
-    guard_instances = _in_thread(Breakers.guard_instances)
-    flush = _in_thread(Breakers.flush)
-    states = _in_thread(Breakers.states)
-    show = _in_thread(Breakers.show)
-    policy = _in_thread(Breakers.policy)
-    trip = _in_thread(Breakers.trip)
-    reset = _in_thread(Breakers.reset)
-    force = _in_thread(Breakers.force)
-    set_policy = _in_thread(Breakers.set_policy)
-    local = _in_thread(Breakers.local)
+    permit = leave_in_thread(Breakers.permit)
+    admits = in_thread(Breakers.admits)
+    check = in_thread(Breakers.check)
+    record = in_thread(Breakers.record)
+    guard_instances = in_thread(Breakers.guard_instances)
+    flush = in_thread(Breakers.flush)
+    states = in_thread(Breakers.states)
+    show = in_thread(Breakers.show)
+    policy = in_thread(Breakers.policy)
+    trip = in_thread(Breakers.trip)
+    reset = in_thread(Breakers.reset)
+    force = in_thread(Breakers.force)
+    set_policy = in_thread(Breakers.set_policy)
+    local = in_thread(Breakers.local)
 
 
-class AsyncGraphs(_InThread[Graphs]):
+class AsyncGraphs(InThread[Graphs]):
     """Who needs whom; see `Graphs`."""
 
-    graph = _in_thread(Graphs.graph)
-    picture = _in_thread(Graphs.picture)
-    cycles = _in_thread(Graphs.cycles)
-    order = _in_thread(Graphs.order)
-    impact = _in_thread(Graphs.impact)
-    path = _in_thread(Graphs.path)
-    longest_chain = _in_thread(Graphs.longest_chain)
-    check = _in_thread(Graphs.check)
-    diff = _in_thread(Graphs.diff)
+    graph = in_thread(Graphs.graph)
+    picture = in_thread(Graphs.picture)
+    cycles = in_thread(Graphs.cycles)
+    order = in_thread(Graphs.order)
+    impact = in_thread(Graphs.impact)
+    path = in_thread(Graphs.path)
+    longest_chain = in_thread(Graphs.longest_chain)
+    check = in_thread(Graphs.check)
+    diff = in_thread(Graphs.diff)
 
 
-class AsyncAudit(_InThread[Audit]):
+class AsyncAudit(InThread[Audit]):
     """Is it built well; see `Audit`."""
 
-    score = _in_thread(Audit.score)
-    facts = _in_thread(Audit.facts)
+    score = in_thread(Audit.score)
+    facts = in_thread(Audit.facts)
 
 
-class AsyncReports(_InThread[Reports]):
+class AsyncReports(InThread[Reports]):
     """All of it on one page; see `Reports`."""
 
-    fleet = _in_thread(Reports.fleet)
-    html = _in_thread(Reports.html)
+    fleet = in_thread(Reports.fleet)
+    html = in_thread(Reports.html)
 
 
-class AsyncManifests(_InThread[Manifests]):
+class AsyncManifests(InThread[Manifests]):
     """The fleet as files; see `Manifests`."""
 
-    apply = _in_thread(Manifests.apply)
-    export = _in_thread(Manifests.export)
+    apply = in_thread(Manifests.apply)
+    export = in_thread(Manifests.export)
 
 
-class AsyncLimits(_InThread[Limits]):
+class AsyncLimits(InThread[Limits]):
     """How often each service may be called; see `Limits`. Waiting is done by the running event loop."""
 
-    take_now = _in_thread(Limits.take_now)
-    is_limited = _in_thread(Limits.is_limited)
-    refusing = _in_thread(Limits.refusing)
-    reset = _in_thread(Limits.reset)
-    reset_all = _in_thread(Limits.reset_all)
-    show = _in_thread(Limits.show)
-    states = _in_thread(Limits.states)
-    keys = _in_thread(Limits.keys)
-    policy = _in_thread(Limits.policy)
-    set_policy = _in_thread(Limits.set_policy)
+    take_now = in_thread(Limits.take_now)
+    is_limited = in_thread(Limits.is_limited)
+    refusing = in_thread(Limits.refusing)
+    reset = in_thread(Limits.reset)
+    reset_all = in_thread(Limits.reset_all)
+    show = in_thread(Limits.show)
+    states = in_thread(Limits.states)
+    keys = in_thread(Limits.keys)
+    policy = in_thread(Limits.policy)
+    set_policy = in_thread(Limits.set_policy)
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         super().__init__(limits)
@@ -193,99 +159,20 @@ class AsyncLimits(_InThread[Limits]):
         return taken
 
 
-class AsyncChanges(_InThread[Changes]):
+class AsyncChanges(InThread[Changes]):
     """What was changed, and taking it back; see `Changes`."""
 
-    of = _in_thread(Changes.of)
-    compare = _in_thread(Changes.compare)
-    plan_undo = _in_thread(Changes.plan_undo)
-    undo = _in_thread(Changes.undo)
-    list = _in_thread(Changes.list)
+    of = in_thread(Changes.of)
+    compare = in_thread(Changes.compare)
+    plan_undo = in_thread(Changes.plan_undo)
+    undo = in_thread(Changes.undo)
+    list = in_thread(Changes.list)
 
 
-class AsyncSchemas(_InThread[Schemas]):
-    """What configurations are held to; see `Schemas`."""
-
-    of = _in_thread(Schemas.of)
-    set = _in_thread(Schemas.set)
-    over_base = _in_thread(Schemas.over_base)
-    violations = _in_thread(Schemas.violations)
-
-
-class AsyncConfigs(_InThread[Configs]):
-    """The values of each service in each environment; see `Configs`."""
-
-    def __init__(self, component: Configs) -> None:
-        super().__init__(component)
-        self.schemas = AsyncSchemas(component.schemas)
-
-    get = _in_thread(Configs.get)
-    read = _in_thread(Configs.read)
-    environments = _in_thread(Configs.environments)
-    newest = _in_thread(Configs.newest)
-    versions = _in_thread(Configs.versions)
-    history = _in_thread(Configs.history)
-    diff = _in_thread(Configs.diff)
-    resolve = _in_thread(Configs.resolve)
-    set = _in_thread(Configs.set)
-    unset = _in_thread(Configs.unset)
-    replace = _in_thread(Configs.replace)
-    rollback = _in_thread(Configs.rollback)
-    promote = _in_thread(Configs.promote)
-    publish = _in_thread(Configs.publish)
-    gc = _in_thread(Configs.gc)
-    follow = _in_thread(Configs.follow)
-    close = _in_thread(Configs.close)
-
-    async def watch(
-        self,
-        service: str,
-        callback: Callable[[Change], object],
-        key: str = "",
-        *,
-        environment: str = DEFAULT,
-        after: int | None = None,
-        quiesce: Quiesce | None = None,
-    ) -> Callable[[], Awaitable[None]]:
-        """As `Configs.watch`, but the callback, a function or a coroutine, runs in the running event loop.
-
-        Stopping is awaited; a callback may stop its own watch.
-        """
-        loop = asyncio.get_running_loop()
-        calling: asyncio.Task[Any] | None = None
-        is_stopped = False
-
-        async def call(change: Change) -> None:
-            nonlocal calling
-            if is_stopped:
-                return
-            calling = asyncio.current_task()
-            result = callback(change)
-            if isinstance(result, Awaitable):
-                await result
-
-        def relay(change: Change) -> None:
-            if not loop.is_closed():                        # of a watch that nobody stopped
-                asyncio.run_coroutine_threadsafe(call(change), loop).result()
-
-        stop = await asyncio.to_thread(
-            self._component.watch, service, relay, key, environment=environment, after=after, quiesce=quiesce
-        )
-
-        async def stop_watching() -> None:
-            nonlocal is_stopped
-            is_stopped = True
-            stopping = loop.run_in_executor(None, stop)
-            if asyncio.current_task() is not calling:       # else it would wait for itself
-                await stopping
-
-        return stop_watching
-
-
-class AsyncMonitor(_InThread[Monitor]):
+class AsyncMonitor(InThread[Monitor]):
     """Is it well; see `Monitor`. `sweep` probes in the running event loop."""
 
-    last_looks = _in_thread(Monitor.last_looks)
+    last_looks = in_thread(Monitor.last_looks)
 
     async def sweep(
         self, patterns: Sequence[str] = (), how: Manner = USUAL, *, on_checked: OnChecked | None = None
