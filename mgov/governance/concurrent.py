@@ -22,6 +22,7 @@ from mgov.governance.manner import USUAL, Manner
 from mgov.governance.monitor import Monitor
 from mgov.governance.registry import Registry
 from mgov.governance.reports import Reports
+from mgov.governance.trusts import Trusts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
     from mgov.governance.async_calls import AsyncCalls
     from mgov.governance.checked import Checked
     from mgov.governance.monitor import OnChecked
+    from mgov.governance.observed import Past
     from mgov.governance.overview import Status
     from mgov.governance.platform import Platform
     from mgov.governance.why import Why
+    from mgov.store.repair import Action, Finding
 
 
 class AsyncRegistry(InThread[Registry]):
@@ -181,6 +184,16 @@ class AsyncMonitor(InThread[Monitor]):
         return await self._component.sweep_async(patterns, how, on_checked=on_checked)
 
 
+class AsyncTrusts(InThread[Trusts]):
+    """What the store asks its reader's machine to do, and what the reader agreed to; see `Trusts`."""
+
+    asked = in_thread(Trusts.asked)
+    untrusted_among = in_thread(Trusts.untrusted_among)
+    require = in_thread(Trusts.require)
+    agree = in_thread(Trusts.agree)
+    withdraw = in_thread(Trusts.withdraw)
+
+
 class AsyncPlatform:
     """What `async with Platform.open(...)` gives."""
 
@@ -197,6 +210,7 @@ class AsyncPlatform:
         self.configs = AsyncConfigs(platform.configs)
         self.monitor = AsyncMonitor(platform.monitor)
         self.limits = AsyncLimits(platform.limits, platform.clock)
+        self.trusts = AsyncTrusts(platform.trusts)
 
     async def status(self) -> Status:
         """As `Platform.status`."""
@@ -207,6 +221,22 @@ class AsyncPlatform:
         if must_look:
             await self.monitor.sweep(await self.registry.with_needs([name]))
         return await asyncio.to_thread(self._platform.why, name)
+
+    async def past(self, service: str) -> dict[str, Past]:
+        """As `Platform.past`."""
+        return await asyncio.to_thread(self._platform.past, service)
+
+    async def check(self) -> list[Finding]:
+        """As `Platform.check`."""
+        return await asyncio.to_thread(self._platform.check)
+
+    async def repair(self, *, renumber: bool = False) -> list[Action]:
+        """As `Platform.repair`."""
+        return await asyncio.to_thread(self._platform.repair, renumber=renumber)
+
+    async def accept(self, names: Sequence[str] | None = None) -> list[str]:
+        """As `Platform.accept`."""
+        return await asyncio.to_thread(self._platform.accept, names)
 
     async def close(self) -> None:
         """End all watches, and close the connections that were kept."""

@@ -79,13 +79,9 @@ class Looking:
             if known is None:
                 raise
             return known
-        self.remember(found)
-        return found
-
-    def remember(self, configuration: Configuration) -> None:
-        """Keep what was read for when the store cannot be read."""
         if self._snapshots is not None:
-            self._snapshots.keep(configuration, self._clock.now(), self._store.id)
+            self._snapshots.keep(found, self._clock.now(), self._store.id)
+        return found
 
     def environments(self, service: str) -> list[str]:
         """The environments in which the service has a configuration, `base` among them."""

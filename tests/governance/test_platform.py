@@ -10,14 +10,16 @@ import pytest
 import typed_sample
 
 import mgov
-from mgov import Platform
+from mgov import Platform, Registration
 from mgov.errors import Conflict, NotAStore, NotFound
 from mgov.governance import concurrent
 from mgov.governance.async_calls import AsyncCalls
+from mgov.governance.async_configs import AsyncConfigs, AsyncSchemas
 from mgov.governance.audit import Audit
 from mgov.governance.breakers import Breakers
 from mgov.governance.calls import Calls
 from mgov.governance.changes import Changes
+from mgov.governance.configs import Configs
 from mgov.governance.discovery import Discovery
 from mgov.governance.graphs import Graphs
 from mgov.governance.limits import Limits
@@ -25,6 +27,8 @@ from mgov.governance.manifests import Manifests
 from mgov.governance.monitor import Monitor
 from mgov.governance.registry import Registry
 from mgov.governance.reports import Reports
+from mgov.governance.schemas import Schemas
+from mgov.governance.trusts import Trusts
 
 SAMPLE = Path(typed_sample.__file__)
 
@@ -54,14 +58,40 @@ def test_an_error_in_a_coroutine_is_the_same_error(store_path):
     [(Registry, concurrent.AsyncRegistry), (Discovery, concurrent.AsyncDiscovery), (Monitor, concurrent.AsyncMonitor),
      (Manifests, concurrent.AsyncManifests), (Breakers, concurrent.AsyncBreakers), (Limits, concurrent.AsyncLimits),
      (Graphs, concurrent.AsyncGraphs), (Changes, concurrent.AsyncChanges), (Calls, AsyncCalls),
-     (Audit, concurrent.AsyncAudit), (Reports, concurrent.AsyncReports)],
+     (Audit, concurrent.AsyncAudit), (Reports, concurrent.AsyncReports), (Trusts, concurrent.AsyncTrusts),
+     (Configs, AsyncConfigs), (Schemas, AsyncSchemas)],
 )  # fmt: skip
 def test_every_verb_exists_as_a_coroutine_with_the_same_parameters(blocking, coroutines):
-    missing = {"watch", "sweep_async", "course"}        # an endless iterator; the engine's own coroutine; steps
+    # An endless iterator; the engine's own coroutine; steps.
+    missing = {(Discovery, "watch"), (Monitor, "sweep_async"), (Calls, "course")}
     for name, method in inspect.getmembers(blocking, inspect.isfunction):
-        if not name.startswith("_") and name not in missing:
+        if not name.startswith("_") and (blocking, name) not in missing:
             twin = getattr(coroutines, name)
             assert inspect.signature(twin).parameters.keys() == inspect.signature(method).parameters.keys(), name
+
+
+def test_all_that_an_open_platform_has_is_there_in_an_event_loop_too(store_path):
+    async def names():
+        async with Platform.open(store_path) as platform:
+            return set(dir(platform))
+
+    before_it_is_open = {"open", "create"}
+    has = {name for name in dir(Platform) if not name.startswith("_")} - before_it_is_open
+    assert has - asyncio.run(names()) == set()
+
+
+def test_a_store_is_looked_over_in_an_event_loop(store_path, server):
+    async def look():
+        async with Platform.open(store_path) as platform:
+            await platform.registry.register("orders", server.url, fields=Registration(id="one"))
+            await platform.monitor.sweep()
+            (Path(store_path) / "instances" / "orders.json").write_bytes(b"{")
+            found = [finding.path for finding in await platform.check()]
+            mended = [action.path for action in await platform.repair()]
+            past = await platform.past("orders")
+            return found, mended, list(past), await platform.accept(), await platform.trusts.asked()
+
+    assert asyncio.run(look()) == (["instances/orders.json"], ["instances/orders.json"], ["one"], [], [])
 
 
 def test_every_public_name_can_be_imported_and_is_documented():
