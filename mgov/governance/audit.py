@@ -42,7 +42,7 @@ class Audit:
         """
         chosen = check_rules(rules)
         policy = parse_policy(value_of(self._store.read("policy"))).audit
-        facts = self.facts(policy)
+        facts = self._facts(policy)
         names = [name for name in facts.services if matches(pattern, name)]
         damaged = [name for name in facts.damaged if matches(pattern, name)]
         if not names and not damaged:
@@ -54,7 +54,7 @@ class Audit:
         found = find_breaches(facts, weights)
         return score_fleet(frozenset(names), found, weights, policy.waivers, today=today, damaged=damaged)
 
-    def facts(self, policy: AuditPolicy) -> Facts:
+    def _facts(self, policy: AuditPolicy) -> Facts:
         """What the rules look at, as the store holds it now."""
         named = ((document.key.partition("/")[2], document.value) for document in self._store.scan("service/"))
         services = {name: parse_service(name, value) for name, value in named}

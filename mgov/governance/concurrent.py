@@ -106,7 +106,6 @@ class AsyncAudit(InThread[Audit]):
     """Is it built well; see `Audit`."""
 
     score = in_thread(Audit.score)
-    facts = in_thread(Audit.facts)
 
 
 class AsyncReports(InThread[Reports]):

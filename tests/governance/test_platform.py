@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,21 @@ from mgov.governance.schemas import Schemas
 from mgov.governance.trusts import Trusts
 
 SAMPLE = Path(typed_sample.__file__)
+ROOT = SAMPLE.parents[2]
+SOURCES = "".join(path.read_text() for path in (ROOT / "mgov").rglob("*.py"))
+COMPONENTS = [
+    (Registry, concurrent.AsyncRegistry), (Discovery, concurrent.AsyncDiscovery), (Monitor, concurrent.AsyncMonitor),
+    (Manifests, concurrent.AsyncManifests), (Breakers, concurrent.AsyncBreakers), (Limits, concurrent.AsyncLimits),
+    (Graphs, concurrent.AsyncGraphs), (Changes, concurrent.AsyncChanges), (Calls, AsyncCalls),
+    (Audit, concurrent.AsyncAudit), (Reports, concurrent.AsyncReports), (Trusts, concurrent.AsyncTrusts),
+    (Configs, AsyncConfigs), (Schemas, AsyncSchemas),
+]  # fmt: skip
+
+
+def records_in(annotations):
+    """The names in annotations that are classes of mgov."""
+    names = re.findall(r"\b[A-Z]\w+", annotations)
+    return {name for name in names if re.search(rf"^class {name}\b", SOURCES, re.MULTILINE)}
 
 
 def test_the_verbs_work_blocking_and_in_an_event_loop(store_path, server):
@@ -53,14 +69,7 @@ def test_an_error_in_a_coroutine_is_the_same_error(store_path):
     asyncio.run(ask())
 
 
-@pytest.mark.parametrize(
-    ("blocking", "coroutines"),
-    [(Registry, concurrent.AsyncRegistry), (Discovery, concurrent.AsyncDiscovery), (Monitor, concurrent.AsyncMonitor),
-     (Manifests, concurrent.AsyncManifests), (Breakers, concurrent.AsyncBreakers), (Limits, concurrent.AsyncLimits),
-     (Graphs, concurrent.AsyncGraphs), (Changes, concurrent.AsyncChanges), (Calls, AsyncCalls),
-     (Audit, concurrent.AsyncAudit), (Reports, concurrent.AsyncReports), (Trusts, concurrent.AsyncTrusts),
-     (Configs, AsyncConfigs), (Schemas, AsyncSchemas)],
-)  # fmt: skip
+@pytest.mark.parametrize(("blocking", "coroutines"), COMPONENTS)
 def test_every_verb_exists_as_a_coroutine_with_the_same_parameters(blocking, coroutines):
     # An endless iterator; the engine's own coroutine; steps.
     missing = {(Discovery, "watch"), (Monitor, "sweep_async"), (Calls, "course")}
@@ -103,6 +112,32 @@ def test_every_public_name_can_be_imported_and_is_documented():
         _ = mgov.Nothing
 
 
+def test_type_checkers_see_each_public_name_where_it_is_imported_from():
+    lines = [line.split() for line in Path(mgov.__file__).read_text().splitlines() if line.startswith("    from mgov.")]
+    seen = {name: module for _, module, _, name, _, same in lines if name == same}
+    assert seen == mgov._PUBLIC
+    assert mgov.__all__ == [*sorted(seen), "__version__"]
+
+
+def test_importing_mgov_imports_nothing_else():
+    code = "import sys; before = set(sys.modules); import mgov; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "mgov\n"
+
+
+def test_every_record_that_a_caller_makes_for_a_verb_is_a_public_name():
+    given_by_another_verb = {"Act", "Change", "Configuration", "HealthPolicy", "Undo"}
+    taken = set()
+    for verbs, _ in COMPONENTS:
+        for name, method in inspect.getmembers(verbs, inspect.isfunction):
+            if not name.startswith("_"):
+                # What is handed to a callback is mgov's to make.
+                annotations = [str(kind) for what, kind in method.__annotations__.items() if what != "return"]
+                taken |= records_in(" ".join(kind for kind in annotations if "Callable" not in kind))
+    assert {"Registration", "Filter", "Terms"} < taken
+    assert taken - given_by_another_verb - set(mgov.__all__) == set()
+
+
 def test_a_folder_that_is_no_store_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for path in (None, tmp_path, tmp_path / "nothing"):
@@ -117,8 +152,7 @@ def test_the_types_say_what_the_verbs_take_and_give(tmp_path):
     wrong = tmp_path / "wrong.py"
     wrong.write_text(SAMPLE.read_text().replace("actions: list[str]", "actions: list[int]"))
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
-    root = SAMPLE.parents[2]
-    right = subprocess.run([*command, str(SAMPLE)], cwd=root, capture_output=True, text=True, check=False)
+    right = subprocess.run([*command, str(SAMPLE)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (right.returncode, right.stdout.splitlines()[-1]) == (0, "Success: no issues found in 1 source file")
-    broken = subprocess.run([*command, str(wrong)], cwd=root, capture_output=True, text=True, check=False)
+    broken = subprocess.run([*command, str(wrong)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "List comprehension has incompatible type" in broken.stdout
