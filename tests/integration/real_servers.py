@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 NGINX = """
 daemon off;
-master_process off;
+master_process {has_workers};
 pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 64; }}
+error_log {folder}/error.log notice;
+events {{ worker_connections 256; }}
 http {{
   access_log off;
+  reset_timedout_connection on;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
@@ -26,7 +27,7 @@ http {{
   scgi_temp_path {folder}/scgi;
   server {{
     listen 127.0.0.1:{port};
-    location = /health {{ return 200 "ok\\n"; }}
+    {server}
   }}
 }}
 """
@@ -48,10 +49,17 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _nginx(folder: Path, port: int) -> list[str]:
-    config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, port=port))
+def nginx_arguments(folder: Path, port: int, *, server: str, has_workers: bool = False) -> list[str]:
+    """How an nginx is started that does what `server` says; {folder} there is its own. With workers it can reload."""
+    config, inner = folder / "nginx.conf", server.format(folder=folder)
+    workers = "on" if has_workers else "off"
+    config.write_text(NGINX.format(folder=folder, port=port, server=inner, has_workers=workers))
     return ["-e", f"{folder}/error.log", "-c", str(config)]
+
+
+def nginx(server: str) -> Kind:
+    """An nginx that does what `server` says, in one process."""
+    return Kind("nginx", "http", "/health", "HTTP 200 OK", partial(nginx_arguments, server=server))
 
 
 def _etcd(folder: Path, port: int) -> list[str]:
@@ -124,7 +132,7 @@ def prometheus(*, scrape: tuple[int, str] | None = None) -> Kind:
 
 
 KINDS = {
-    "nginx": Kind("nginx", "http", "/health", "HTTP 200 OK", _nginx),
+    "nginx": nginx('location = /health {{ return 200 "ok\\n"; }}'),
     "etcd": Kind("etcd", "http", "/health", "HTTP 200 OK", _etcd),
     "haproxy": haproxy({}),
     "prometheus": prometheus(),

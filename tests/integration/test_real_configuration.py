@@ -11,30 +11,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from real_servers import free_port
+from real_servers import free_port, nginx_arguments
 
 from mgov import Platform
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30
-NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log notice;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    include {folder}/page.conf;
-  }}
-}}
-"""
 RENDER = """
 printf 'location = / {{ add_header X-Version %s; return 200 "%s"; }}' "$MGOV_CONFIG_VERSION" "$PAGE_BANNER" >page.new
 mv page.new page.conf
@@ -88,11 +70,11 @@ def in_another_shell(command):
 @pytest.mark.slow
 def test_a_real_nginx_is_reloaded_when_the_configuration_changes(require, store, tmp_path, mgov_process):
     nginx, port = require("nginx"), free_port()
-    (tmp_path / "nginx.conf").write_text(NGINX.format(folder=tmp_path, port=port))
+    arguments = nginx_arguments(tmp_path, port, server="include {folder}/page.conf;", has_workers=True)
     (tmp_path / "page.conf").write_text('location = / { return 200 "as it was"; }')
     (tmp_path / "render.sh").write_text(RENDER.format(folder=tmp_path, nginx=nginx))
     in_another_shell("mgov config set edge page.banner=one")
-    server = subprocess.Popen([nginx, "-e", f"{tmp_path}/error.log", "-c", f"{tmp_path}/nginx.conf"])
+    server = subprocess.Popen([nginx, *arguments])
     try:
         wait_for_page(port, "as it was".__eq__)
         mgov_process("config", "watch", "edge", "page", "--after", "0", "--exec", "sh render.sh", "--quiesce", "300ms",

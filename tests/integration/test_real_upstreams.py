@@ -2,13 +2,11 @@
 
 import contextlib
 import json
-import signal
 import socket
-import subprocess
 import time
 
 import pytest
-from real_servers import free_port
+from real_servers import Server, nginx
 
 from mgov import Platform
 from mgov.errors import RemoteError
@@ -17,62 +15,29 @@ from mgov.model.registration import Registration
 
 pytestmark = pytest.mark.slow
 
-CONFIG = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-  access_log off;
-  reset_timedout_connection on;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    location = /items {{ return 200 "{name}\\n"; }}
-    location = /busy {{ add_header Retry-After 1 always; return {busy}; }}
-    location = /reset {{ return {reset}; }}
-  }}
-}}
-"""
+PATIENCE_S = 20
 
 
-class Nginx:
+def upstream(name):
     """One nginx named `a`, `b` or `c`; `a` is the one that is busy and resets, the others answer with 200."""
+    well = f'200 "{name}\\n"'
+    busy, reset = ("503", "444") if name == "a" else (well, well)
+    return nginx(f"""
+    location = /items {{{{ return {well}; }}}}
+    location = /busy {{{{ add_header Retry-After 1 always; return {busy}; }}}}
+    location = /reset {{{{ return {reset}; }}}}""")
 
-    def __init__(self, program, folder, name):
-        self.name, self.port, self._program, self._folder = name, free_port(), program, folder / name
-        self._folder.mkdir()
-        is_bad = name == "a"
-        (self._folder / "nginx.conf").write_text(CONFIG.format(
-            folder=self._folder, port=self.port, name=name,
-            busy="503" if is_bad else f'200 "{name}\\n"', reset="444" if is_bad else f'200 "{name}\\n"',
-        ))  # fmt: skip
-        self.process = None
 
-    def start(self):
-        self.process = subprocess.Popen(
-            [self._program, "-e", f"{self._folder}/error.log", "-c", f"{self._folder}/nginx.conf"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        end = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                assert time.monotonic() < end, "nginx did not start"
-                time.sleep(0.02)
-
-    def kill(self):
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+def wait_for(server):
+    """Return when somebody listens on its port."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", server.port), 1).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, "nginx did not start"
+            time.sleep(0.02)
 
 
 @pytest.fixture
@@ -82,9 +47,10 @@ def fleet(tmp_path, require):
     with contextlib.ExitStack() as stack:
         found = {}
         for name in "abc":
-            found[name] = server = Nginx(program, tmp_path, name)
+            found[name] = server = Server(upstream(name), program, tmp_path / name)
             stack.callback(server.kill)
             server.start()
+            wait_for(server)
         yield found
 
 
@@ -94,8 +60,7 @@ def platform(fleet, tmp_path):
     Platform.create(tmp_path / "store")
     with Platform.open(tmp_path / "store", draw=lambda: 0.0) as opened:
         for name, server in fleet.items():
-            url = f"http://127.0.0.1:{server.port}"
-            opened.registry.register("orders", url, fields=Registration(id=name))
+            opened.registry.register("orders", server.url, fields=Registration(id=name))
         yield opened
 
 
@@ -112,7 +77,7 @@ def test_one_that_was_killed_is_left_for_another(platform, fleet):
 
 def test_one_that_is_stopped_costs_its_timeout_and_no_more(platform, fleet):
     platform.calls.get("orders", "/items")
-    fleet["a"].process.send_signal(signal.SIGSTOP)
+    fleet["a"].stall()
     began = time.monotonic()
     called = platform.calls.get("orders", "/items", terms=Terms(timeout_s=0.3))
     assert tried(called) == [("a", "timeout"), ("b", 200)]
@@ -141,7 +106,7 @@ def test_of_a_thousand_calls_to_a_fleet_with_a_failing_one_none_fails_and_it_is_
     Platform.create(tmp_path / "store")
     with Platform.open(tmp_path / "store") as platform:
         for name, server in fleet.items():
-            platform.registry.register("orders", f"http://127.0.0.1:{server.port}", fields=Registration(id=name))
+            platform.registry.register("orders", server.url, fields=Registration(id=name))
         platform.clock.sleep = lambda seconds: None             # the pauses are another test's
         served = [platform.calls.get("orders", path) for _ in range(1000)]
         assert {called.status_code for called in served} == {200}

@@ -4,28 +4,18 @@ import contextlib
 import json
 
 import pytest
-from real_servers import NGINX, Kind, Server
+from real_servers import Server, nginx
 
 from mgov.errors import NO, OK
 
 pytestmark = pytest.mark.slow
 
 CHAIN = ("web", "orders", "payments", "users")              # each needs the one behind it
-HEALTH = 'location = /health {{ return 200 "ok\\n"; }}'
-BREAKABLE = """location = /health {{
+BREAKABLE = nginx("""location = /health {{
       if (-f {folder}/fails) {{ return 500; }}
       if (-f {folder}/wrong) {{ return 200 "maintenance\\n"; }}
       return 200 "ok\\n";
-    }}"""
-
-
-def _nginx(folder, port):
-    config = folder / "nginx.conf"
-    config.write_text(NGINX.replace(HEALTH, BREAKABLE).format(folder=folder, port=port))
-    return ["-e", f"{folder}/error.log", "-c", str(config)]
-
-
-KIND = Kind("nginx", "http", "/health", "HTTP 200 OK", _nginx)
+    }}""")
 
 
 @pytest.fixture
@@ -47,7 +37,7 @@ def servers(tmp_path, require, mgov):
     with contextlib.ExitStack() as stack:
         found = {}
         for name in CHAIN:
-            found[name] = Server(KIND, require("nginx"), tmp_path / name)
+            found[name] = Server(BREAKABLE, require("nginx"), tmp_path / name)
             stack.callback(found[name].kill)
             found[name].start()
         for name, need in zip(CHAIN, (*CHAIN[1:], ""), strict=True):
