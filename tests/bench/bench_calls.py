@@ -10,66 +10,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import shutil
-import socket
 import statistics
-import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
+from bench_sweep import nginx
 
 from mgov import Platform
 
 WARM_UP_CALLS = 100
-CONFIG = """
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-  access_log off;
-  keepalive_requests 10000000;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{ return 200 "ok\\n"; }}
-  }}
-}}
-"""
-
-
-@contextlib.contextmanager
-def nginx(folder: Path) -> Iterator[str]:
-    """The URL of an nginx on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    config = folder / "nginx.conf"
-    config.write_text(CONFIG.format(folder=folder, port=port))
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    process = subprocess.Popen([program, "-e", str(folder / "error.log"), "-c", str(config)])
-    try:
-        end = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.02)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
 
 
 def blocking(store: Path, url: str, rounds: int, count: int) -> tuple[list[float], list[float]]:
@@ -118,8 +70,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=300)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, nginx(Path(name)) as url:
-        store = Path(name) / "store"
+    with tempfile.TemporaryDirectory() as name, nginx(Path(name), keepalive_s=75) as port:
+        store, url = Path(name) / "store", f"http://127.0.0.1:{port}"
         Platform.create(store)
         with Platform.open(store) as platform:
             platform.registry.register("orders", url)

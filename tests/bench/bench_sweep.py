@@ -38,6 +38,7 @@ events {{ worker_connections 4096; }}
 http {{
   access_log off;
   keepalive_timeout {keepalive_s};
+  keepalive_requests 10000000;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
