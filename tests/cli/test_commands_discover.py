@@ -7,20 +7,6 @@ from loopback import Loopback
 
 
 @pytest.fixture
-def mgov(run, tmp_path):
-    """Run a command on a fresh store."""
-    store = str(tmp_path / "store")
-    assert run("init", store).code == 0
-    return lambda *argv, **options: run(*argv, "-S", store, **options)
-
-
-@pytest.fixture
-def server():
-    with Loopback() as running:
-        yield running
-
-
-@pytest.fixture
 def gone():
     """The address of a server that has stopped."""
     with Loopback() as running:

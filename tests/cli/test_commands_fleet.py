@@ -9,14 +9,6 @@ URL = "http://127.0.0.1:8080"
 ID = "127.0.0.1-8080"
 
 
-@pytest.fixture
-def mgov(run, tmp_path):
-    """Run a command on a fresh store."""
-    store = str(tmp_path / "store")
-    assert run("init", store).code == 0
-    return lambda *argv, **options: run(*argv, "-S", store, **options)
-
-
 def contents(path: Path):
     """Every file of a store with its bytes, but for lock files, which say who held them, and what may be deleted."""
     files = sorted(p for p in path.rglob("*") if p.is_file() and not {"lock", "cache"} & set(p.parts))

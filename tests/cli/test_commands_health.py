@@ -5,25 +5,10 @@ import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
-from loopback import Loopback
 
 from mgov.cli.watch import Watch
 
 DEAD = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def server():
-    with Loopback() as running:
-        yield running
-
-
-@pytest.fixture
-def mgov(run, tmp_path):
-    """Run a command on a fresh store."""
-    store = str(tmp_path / "store")
-    assert run("init", store).code == 0
-    return lambda *argv, **options: run("-S", store, *argv, **options)
 
 
 def test_a_gate_of_bare_urls_needs_no_store_and_returns_the_commands_status(run, server, capfd):

@@ -10,12 +10,6 @@ ID = "127.0.0.1-8080"
 
 
 @pytest.fixture
-def store(tmp_path):
-    """Where the fresh store lies."""
-    return tmp_path / "store"
-
-
-@pytest.fixture
 def mgov(run, store):
     """Run a command on a fresh store."""
     assert run("init", str(store)).code == 0

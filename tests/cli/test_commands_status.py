@@ -3,37 +3,10 @@
 import json
 
 import pytest
-from fakes import FakeClock
-from loopback import Loopback
+
+pytestmark = pytest.mark.usefixtures("clock")          # from the first command on
 
 SCREEN = {"TERM": "dumb", "COLUMNS": "80"}
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """The clock of every command, which the test moves."""
-    fake = FakeClock()
-    monkeypatch.setattr("mgov.clock.SystemClock.now", lambda _: fake.now())
-    monkeypatch.setattr("mgov.clock.SystemClock.sleep", lambda _, seconds: fake.sleep(seconds))
-    return fake
-
-
-@pytest.fixture
-def store(tmp_path):
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def mgov(run, store, clock):
-    """Run a command on a fresh store."""
-    assert run("init", str(store)).code == 0
-    return lambda *argv, **options: run(*argv, "-S", str(store), **options)
-
-
-@pytest.fixture
-def server():
-    with Loopback() as running:
-        yield running
 
 
 @pytest.fixture
