@@ -1,11 +1,11 @@
-"""Making the Nth call to the operating system fail, as a failing disk or a full one would."""
+"""Making the Nth call to the operating system fail, as a failing disk or a full one would, or be a process' last."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,3 +61,28 @@ def faulty(at: int, fault: str, calls: tuple[str, ...] = (*CALLS, "flock")) -> I
         for name, real in _REAL.items():
             setattr(os, name, real)
         fcntl.flock = _FLOCK
+
+
+def dies_at(call: int, do: Callable[[], object]) -> bool:
+    """Do it in a child that dies at its Nth call; False when it finished before."""
+    child = os.fork()
+    if child == 0:
+        left = call
+
+        def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
+            def counted(*args: Any, **options: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if left == 0:
+                    os._exit(9)
+                return real(*args, **options)
+
+            return counted
+
+        for name in CALLS:
+            setattr(os, name, wrap(getattr(os, name)))
+        try:
+            do()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

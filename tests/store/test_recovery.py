@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import CALLS
+from faults import dies_at
 from storekit import make, open_files, put, temps_below
 
 import mgov.store.commit
@@ -23,7 +23,6 @@ from mgov.store.repair import check
 BATCH = [Write("service/a", {"name": "a", "title": "new"}), Write("service/b", {"name": "b"}),
          Write("instance/a/one", {"host": "new"}), Write("service/gone", None)]
 KEYS = ("service/a", "service/b", "instance/a/one", "service/gone")
-
 
 
 def filled(path: Path) -> Path:
@@ -40,28 +39,8 @@ def values(place: Path) -> dict[str, Any]:
 
 
 def die_at(place: Path, call: int, batch: Sequence[Write] = BATCH) -> bool:
-    """Let a child die at its Nth call; False when it finished before."""
-    child = os.fork()
-    if child == 0:
-        left = call
-
-        def wrap(real: Any) -> Any:
-            def counted(*args: Any, **options: Any) -> Any:
-                nonlocal left
-                left -= 1
-                if left == 0:
-                    os._exit(9)
-                return real(*args, **options)
-
-            return counted
-
-        for name in CALLS:
-            setattr(os, name, wrap(getattr(os, name)))
-        try:
-            open_files(place).write_many(batch, operation="batch")
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    """Let a child that writes `batch` die at its Nth call; False when it finished before."""
+    return dies_at(call, lambda: open_files(place).write_many(batch, operation="batch"))
 
 
 def judge(place: Path, before: dict[str, Any], after: dict[str, Any], where: str) -> None:

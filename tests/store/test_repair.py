@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import CALLS
+from faults import dies_at
 from storekit import make, open_files, put, temps_below
 
 from mgov.errors import StoreError
@@ -114,41 +113,15 @@ def test_repair_puts_the_last_good_copies_back_and_keeps_what_was_damaged(tmp_pa
     judge(place)
 
 
-def die_at(place: Path, call: int) -> bool:
-    """Repair in a child that dies at its Nth call; False when it finished before."""
-    child = os.fork()
-    if child == 0:
-        left = call
-
-        def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
-            def counted(*args: Any, **options: Any) -> Any:
-                nonlocal left
-                left -= 1
-                if left == 0:
-                    os._exit(9)
-                return real(*args, **options)
-
-            return counted
-
-        for name in CALLS:
-            setattr(os, name, wrap(getattr(os, name)))
-        try:
-            repair(open_files(place))
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-
-
 @pytest.mark.parametrize("step", [pytest.param(3, marks=pytest.mark.slow), 97])
 def test_a_repair_killed_at_any_call_is_completed_by_the_next(tmp_path: Path, step: int) -> None:
     """Row 4: and the good services can be read at every point."""
-    template = damaged(tmp_path / "template")
+    template, place = damaged(tmp_path / "template"), tmp_path / "store"
     call, has_died = 0, True
     while has_died:
         call += step
-        place = tmp_path / "store"
         shutil.copytree(template, place)
-        has_died = die_at(place, call)
+        has_died = dies_at(call, lambda: repair(open_files(place)))
         for key in ("service/orders", "service/users"):
             assert open_files(place).read(key).value == WANTED[key]  # type: ignore[union-attr]
         repair(open_files(place))
@@ -198,7 +171,7 @@ def test_an_unfinished_write_that_can_go_neither_way_stops_writers_until_repair(
         open_files(place).write_many(
             [mgov_write(f"service/{name}", {"name": name, "title": "new"}) for name in "ab"], operation="test")
         os._exit(0)
-    os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     (place / "services" / ".b.toml.tmp").unlink()
     shutil.rmtree(place / "history" / "services" / "a")
     for _ in range(2):
