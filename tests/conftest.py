@@ -1,9 +1,10 @@
-"""The environment is pinned before mgov is imported; then the ways to run a command line, and `require`."""
+"""The environment is pinned before mgov is imported; then the ways to run a command line, a closed port, `require`."""
 
 import io
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -113,6 +114,14 @@ def mgov_process() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that is held by nobody who listens: connections are refused."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 ROOT = Path(__file__).resolve().parent.parent

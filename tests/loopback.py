@@ -1,8 +1,10 @@
-"""A real HTTP server on loopback whose health a test turns on and off."""
+"""A real HTTP server on loopback whose health a test turns on and off; and ports for servers of other programs."""
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -51,3 +53,21 @@ class Loopback:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on, for a program that is told where to."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def wait_until_listening(port: int, within_s: float = 20.0) -> None:
+    """Return when somebody listens on a port of 127.0.0.1."""
+    end = time.monotonic() + within_s
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, f"nobody listens on {port}"
+            time.sleep(0.02)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from certificates import Certificates, TlsServer
-from loopback import Loopback
+from loopback import Loopback, free_port, wait_until_listening
 
 from mgov.model.expectation import expectations_of
 from mgov.model.pattern import compile_pattern
@@ -168,13 +168,8 @@ def test_what_cannot_be_probed_is_refused_before_anything_is_sent(run, arguments
         assert result.err.splitlines()[0] == f"mgov: {message}"
 
 
-def refused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def test_nobody_there_is_a_failed_check(run):
-    result = run("probe", f"http://127.0.0.1:{refused_port()}/", "--expect", "latency=1s")
+def test_nobody_there_is_a_failed_check(run, closed_port):
+    result = run("probe", f"http://127.0.0.1:{closed_port}/", "--expect", "latency=1s")
     assert result.code == 1
     assert "expect latency=1s\tnot met\tobserved connection refused\n" in result.out
     assert result.out.endswith("judgement\tunhealthy\tconnection refused\n")
@@ -369,26 +364,15 @@ def nginx(tmp_path: Path, certificates: Certificates, require: Callable[[str], s
     program = require("nginx")
     cert, key = certificates.make("nginx", "IP:127.0.0.1")
     client, client_key = certificates.make("nginx-client", "DNS:client.test")
-    port = refused_port()
+    port = free_port()
     config = tmp_path / "nginx.conf"
     config.write_text(NGINX.format(folder=tmp_path, port=port, cert=cert, key=key, client=client))
     process = subprocess.Popen([program, "-e", f"{tmp_path}/error.log", "-c", str(config)], stderr=subprocess.DEVNULL,
                                env={**os.environ})
-    wait_for(port)
+    wait_until_listening(port)
     yield f"https://127.0.0.1:{port}/health", cert, client, client_key
     process.terminate()
     process.wait(10)
-
-
-def wait_for(port: int) -> None:
-    """Return when somebody listens on `port`, within ten seconds."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        threading.Event().wait(0.01)
-    pytest.fail("nginx did not start")
 
 
 def test_a_real_nginx_with_private_authority_and_client_certificates_is_explained(run, nginx):

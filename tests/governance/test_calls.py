@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 import threading
 
 import pytest
@@ -91,11 +90,9 @@ def serve():
 
 
 @pytest.fixture
-def refusing():
+def refusing(closed_port):
     """A URL where connections are refused."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{holder.getsockname()[1]}"
+    return f"http://127.0.0.1:{closed_port}"
 
 
 def fleet(platform, *urls):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+from loopback import free_port
 
 NGINX = """
 daemon off;
@@ -41,12 +42,6 @@ class Kind(NamedTuple):
     check: str
     reason: str
     arguments: Callable[[Path, int], list[str]]
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def nginx_arguments(folder: Path, port: int, *, server: str, has_workers: bool = False) -> list[str]:

@@ -11,7 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from real_servers import free_port, nginx_arguments
+from loopback import free_port
+from real_servers import nginx_arguments
 
 from mgov import Platform
 

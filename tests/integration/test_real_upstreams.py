@@ -2,10 +2,10 @@
 
 import contextlib
 import json
-import socket
 import time
 
 import pytest
+from loopback import wait_until_listening
 from real_servers import Server, nginx
 
 from mgov import Platform
@@ -14,8 +14,6 @@ from mgov.model.call import Terms
 from mgov.model.registration import Registration
 
 pytestmark = pytest.mark.slow
-
-PATIENCE_S = 20
 
 
 def upstream(name):
@@ -28,18 +26,6 @@ def upstream(name):
     location = /reset {{{{ return {reset}; }}}}""")
 
 
-def wait_for(server):
-    """Return when somebody listens on its port."""
-    end = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", server.port), 1).close()
-            return
-        except OSError:
-            assert time.monotonic() < end, "nginx did not start"
-            time.sleep(0.02)
-
-
 @pytest.fixture
 def fleet(tmp_path, require):
     """Three nginxes behind orders, by name."""
@@ -50,7 +36,7 @@ def fleet(tmp_path, require):
             found[name] = server = Server(upstream(name), program, tmp_path / name)
             stack.callback(server.kill)
             server.start()
-            wait_for(server)
+            wait_until_listening(server.port)
         yield found
 
 

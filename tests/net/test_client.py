@@ -126,10 +126,8 @@ def test_an_answer_to_head_has_no_body_whatever_its_length_says(send):
         server.close()
 
 
-def test_a_refused_connection_was_never_sent(send):
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        seen = failure(send, Request("GET", "http", "127.0.0.1", holder.getsockname()[1], "/"))
+def test_a_refused_connection_was_never_sent(send, closed_port):
+    seen = failure(send, Request("GET", "http", "127.0.0.1", closed_port, "/"))
     assert (seen.code, seen.detail, seen.was_sent) == ("refused", "connection refused", False)
 
 

@@ -22,11 +22,6 @@ from mgov.net.failure import translate
 from mgov.net.sweep import Target, sweep, sweep_now
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 def test_results_come_in_the_order_of_the_input_on_every_loop(hostile, sweep_on):
     paths = ["/ok", "/503", "/429", "/short-body"] * 20
     seen = sweep_on([Target(hostile.url(path)) for path in paths], concurrency=7)
@@ -51,11 +46,10 @@ def test_an_empty_sweep_is_an_empty_list(sweep_on):
     assert sweep_on([]) == []
 
 
-def test_tcp_needs_only_a_connection_and_a_closed_port_is_refused(hostile, sweep_on):
-    closed = free_port()
-    seen = sweep_on([Target(f"tcp://127.0.0.1:{hostile.port}"), Target(f"tcp://127.0.0.1:{closed}")])
+def test_tcp_needs_only_a_connection_and_a_closed_port_is_refused(hostile, sweep_on, closed_port):
+    seen = sweep_on([Target(f"tcp://127.0.0.1:{hostile.port}"), Target(f"tcp://127.0.0.1:{closed_port}")])
     assert [(one.error, one.detail) for one in seen] == [("", ""), ("refused", "connection refused")]
-    assert seen[1].address == f"127.0.0.1:{closed}"
+    assert seen[1].address == f"127.0.0.1:{closed_port}"
 
 
 def test_on_result_is_called_once_per_target_with_what_is_returned(hostile, sweep_on):
