@@ -132,17 +132,22 @@ def read_at(parent: int, name: str) -> "bytes | None":
         close(descriptor)
 
 
-def names_in(root: "Root", folder: str, suffix: str) -> "list[str]":
-    """The sorted names, without `suffix`, of the files in `folder` that end in it; hidden ones are not mgov's."""
+def listing(root: "Root", folder: str) -> "list[str]":
+    """Every name in `folder`, in no order; none where there is no such folder."""
     try:
         descriptor = open_folder(root, folder)
     except FileNotFoundError:
         return []
     try:
-        names = os.listdir(descriptor)
+        return os.listdir(descriptor)
     finally:
         close(descriptor)
+
+
+def names_in(root: "Root", folder: str, suffix: str) -> "list[str]":
+    """The sorted names, without `suffix`, of the files in `folder` that end in it; hidden ones are not mgov's."""
     cut = len(suffix)
+    names = listing(root, folder)
     return sorted(name[:-cut] if cut else name for name in names if name.endswith(suffix) and name[0] != ".")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from mgov.model.names import is_name, is_version_number
 from mgov.model.record import NamedTuple
 from mgov.store import definitions, history, policies, renumber, versions
 from mgov.store.codec import unpack
-from mgov.store.folder import TEMP_SUFFIX, close, names_in, open_folder, read_file
+from mgov.store.folder import TEMP_SUFFIX, listing, names_in, read_file
 from mgov.store.layout import (
     HISTORY,
     INSTANCES,
@@ -58,21 +57,10 @@ def check(store: FilesStore) -> list[Finding]:
     return sorted([*files, *_in_history(root), *_in_log(root), *_lost(root), *_lost_versions(root)])
 
 
-def _listing(root: Root, folder: str) -> list[str]:
-    try:
-        parent = open_folder(root, folder)
-    except FileNotFoundError:
-        return []
-    try:
-        return sorted(os.listdir(parent))
-    finally:
-        close(parent)
-
-
 def _entries(root: Root, folder: str, suffix: str) -> Iterator[str | Finding]:
     """The names of mgov's own files in a folder, and a finding for everything else that lies there."""
     try:
-        names = _listing(root, folder)
+        names = sorted(listing(root, folder))
     except OSError as error:
         yield Finding(folder, translate(error, "it cannot be listed").message, "give it back its folder and mode")
         return
@@ -159,7 +147,7 @@ def state_folders(root: Root) -> list[str]:
 
 def _names(root: Root, folder: str) -> list[str]:
     try:
-        return [name for name in _listing(root, folder) if is_name(name)]
+        return sorted(name for name in listing(root, folder) if is_name(name))
     except OSError:
         return []
 

@@ -16,7 +16,7 @@ from mgov.store.acceptance import accept
 from mgov.store.base import Change
 from mgov.store.codec import end_toml, etag, read_end, strip_end, unpack
 from mgov.store.commit import carry_out, flush_log, recover
-from mgov.store.folder import TEMP_SUFFIX, close, open_folder, read_file, replace, write_temp
+from mgov.store.folder import TEMP_SUFFIX, close, listing, open_folder, read_file, replace, write_temp
 from mgov.store.inspection import Finding, check, state_folders
 from mgov.store.layout import HISTORY, INSTANCES, INTENT_LOCK, POLICY, QUARANTINE, SERVICES, STATE, Place, place_of
 from mgov.store.lock import Lock
@@ -212,21 +212,12 @@ class _Repair:
     def _mend_state(self) -> None:
         places = [Place(STATE, "sweep.json")]
         for folder in state_folders(self._root):
-            places += [Place(folder, n) for n in self._names(folder) if n.endswith(".json") and n[0] != "."]
+            names = sorted(listing(self._root, folder))
+            places += [Place(folder, name) for name in names if name.endswith(".json") and name[0] != "."]
         for place in places:
             problem = _damage(self._root, place)
             if problem:
                 self._did(place.path, f"moved to {set_aside(self._root, place)} ({problem}); the next sweep fills it")
-
-    def _names(self, folder: str) -> list[str]:
-        try:
-            parent = open_folder(self._root, folder)
-        except FileNotFoundError:
-            return []
-        try:
-            return sorted(os.listdir(parent))
-        finally:
-            close(parent)
 
     def _drop_bad_copies(self) -> None:
         for finding in check(self._store):
@@ -236,7 +227,7 @@ class _Repair:
                 self._did(finding.path, "a kept copy that is not whole was removed")
 
     def _drop_temps(self, folder: str) -> None:
-        for name in self._names(folder):
+        for name in sorted(listing(self._root, folder)):
             if name.startswith(".") and name.endswith(TEMP_SUFFIX):
                 self._unlink(folder, name)
                 self._did(f"{folder}/{name}".lstrip("/"), "the temp file of a dead writer was removed")
