@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from mgov.formats.compose_files import Files
 
+MAX_SETTINGS = 64 * 1024 * 1024                  # characters of all environments, of files that many services share
 _ELSEWHERE = ("extends", "env_file")
 
 
@@ -60,6 +61,7 @@ class _Reader:
         self._linked: dict[tuple[str, str], Draft] = {}
         self._versions_unset: list[str] = []
         self._without_ports: list[str] = []
+        self._left = MAX_SETTINGS
 
     def read(self, documents: list[Any]) -> Found:
         services: list[tuple[Draft, dict[str, Any]]] = []
@@ -130,9 +132,12 @@ class _Reader:
         found: dict[str, tuple[str, int]] = {}
         for key, filled_in, line in filled(part.settings, self._environ):
             if filled_in is None:
-                self._fleet.note(f"{draft.name}: {key:.80} holds a variable that is not set: left out", line)
+                self._fleet.note(f"{draft.name}: {key:.80} holds a variable that cannot be filled: left out", line)
             else:
                 found[key] = filled_in, line
+                self._left -= len(filled_in)
+                if self._left < 0:
+                    raise Malformed(f"env files make more than {MAX_SETTINGS} characters in all", line)
         for key, value, line in pairs_at(part.table, "environment"):
             text = self._environ.get(key, "") if value is None else self._text(value, f"the variable {key:.80}", line)
             found[key] = text, line

@@ -16,6 +16,8 @@ from mgov.model.record import NamedTuple
 
 Setting = tuple[str, str, int]                  # name, value as it is written, line
 MAX_STEPS = 100                                 # of services that extend each other, and of files that include others
+MAX_TAKEN = 1_000_000                           # values taken from elsewhere: some small files can make many
+MAX_FILLED = 2 * 1024 * 1024                    # characters of one process's environment: Linux takes no more either
 _BY_NAME = ("environment", "labels", "depends_on")
 _ALL = ("ports", "expose", "links", "external_links")
 _ELSEWHERE = ("://", "git@", "oci:")
@@ -62,7 +64,8 @@ class Layered(Mapping[str, str]):
         self._above, self._below = above, below
 
     def __getitem__(self, name: str) -> str:
-        return self._above[name] if name in self._above else self._below()[name]
+        found = self._above.get(name)                   # asked once: each of those above may have others over it
+        return self._below()[name] if found is None else found
 
     def __iter__(self) -> Iterator[str]:
         return iter({**self._below(), **self._above})
@@ -78,6 +81,7 @@ class Assembly:
         self._files = files
         self._note = note
         self._included: set[str] = set()
+        self._left = MAX_TAKEN
 
     def parts(self, opened: Opened, environ: Mapping[str, str], chain: tuple[str, ...] = ()) -> Iterator[Part]:
         """The services of what it includes, then its own."""
@@ -117,6 +121,8 @@ class Assembly:
         if any(path.startswith(_ELSEWHERE[1:]) or _ELSEWHERE[0] in path for path in paths):
             self._note("an include from another machine is not followed", line)
             return
+        if len(paths) > MAX_STEPS:
+            raise Malformed(f"an include names more than {MAX_STEPS} files", line)
         found = [self._files.compose(path, opened.folder, line) for path in paths]
         if not found:
             raise Malformed("an include needs a path", line)
@@ -135,7 +141,7 @@ class Assembly:
         parts: dict[str, Part] = {}
         for one in found:                               # the later override the first
             for part in self.parts(one._replace(folder=folder), environ, chain):
-                parts[part.name] = _over(parts[part.name], part) if part.name in parts else part
+                parts[part.name] = self._over(parts[part.name], part) if part.name in parts else part
         yield from parts.values()
 
     def _whole(
@@ -157,7 +163,9 @@ class Assembly:
         if len(chain) > MAX_STEPS:
             raise Malformed(f"more than {MAX_STEPS} services extend each other", line)
         table, before = self._whole(table_at(named, name), base, environ, (*chain, (base.key, name)))
-        return merged(table, own), [*before, *self._env_files(own, opened, environ, chain[0][1])]
+        settings = [*before, *self._env_files(own, opened, environ, chain[0][1])]
+        self._take(len(before), line)
+        return self._merged(table, own), settings
 
     def _env_files(
         self, own: dict[str, Any], opened: Opened, environ: Mapping[str, str], name: str
@@ -169,21 +177,42 @@ class Assembly:
             found = self._files.settings(path, opened.folder, line)
             if found is None and stated.get("required") is not False:
                 self._note(f"{name[:80]}: its env file {path[:80]} is not there", line)
+            self._take(len(found or ()), line)
             settings += found or []
         return settings
 
+    def _over(self, before: Part, part: Part) -> Part:
+        settings = (*before.settings, *part.settings)
+        self._take(len(settings), part.line)
+        return part._replace(table=self._merged(before.table, part.table), settings=settings)
+
+    def _merged(self, base: dict[str, Any], own: dict[str, Any]) -> Table:
+        table = merged(base, own)
+        self._take(_count(table), line_of(own))
+        return table
+
+    def _take(self, count: int, line: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise Malformed(f"more than {MAX_TAKEN} values are taken from other files and services", line)
+
 
 def filled(settings: Iterable[Setting], environ: Mapping[str, str]) -> Iterator[tuple[str, str | None, int]]:
-    """Each with its variables filled from `environ` and from those before it; None where one is not set."""
+    """Each with its variables filled from `environ` and from those before it; None where one cannot be."""
     known: dict[str, str] = {}
     variables = Layered(environ, lambda: known)
+    size = 0
     for name, written, line in settings:
         try:
-            known[name] = interpolate(written, variables, line=line)
+            text = interpolate(written, variables, line=line)
         except Malformed:
             yield name, None, line
-        else:
-            yield name, known[name], line
+            continue
+        size += len(text)
+        if size > MAX_FILLED:
+            raise Malformed(f"env files make more than {MAX_FILLED} characters", line)
+        known[name] = text
+        yield name, text, line
 
 
 def merged(base: dict[str, Any], own: dict[str, Any], *, is_service: bool = True) -> Table:
@@ -216,17 +245,19 @@ def _by_name(table: dict[str, Any], key: str) -> Table:
 
 
 def _joined(known: list[Any], more: list[Any]) -> Items:
-    found = Items(line_of(known))
+    found, seen = Items(line_of(known)), set()
     for values in (known, more):
         for at, value in enumerate(values):
-            if value not in found:
+            if (mark := repr(value)) not in seen:       # a list of thousands is not looked through for each of its own
+                seen.add(mark)
                 found.append(value)
                 found.lines.append(line_of(values, at))
     return found
 
 
-def _over(before: Part, part: Part) -> Part:
-    return part._replace(table=merged(before.table, part.table), settings=(*before.settings, *part.settings))
+def _count(value: Any) -> int:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(_count(one) for one in inside)
 
 
 def _entries(table: dict[str, Any], key: str) -> list[tuple[Any, int]]:

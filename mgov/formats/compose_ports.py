@@ -41,12 +41,14 @@ def ports_of(service: Any, fill: Fill) -> list[Port]:
             found += _long(entry, fill, line)
         else:
             found += _short(fill(text_of(entry, "a port", line), line), line)
+    known = {port.container for port in found}
     exposed = items_at(service, "expose")
     for index, entry in enumerate(exposed):
         line = line_of(exposed, index)
         ports, transport = _transport(fill(text_of(entry, "an exposed port", line), line))
-        known = {port.container for port in found}
-        found += [Port(p, 0, LOOPBACK, transport, "", line) for p in _range(ports, line) if p not in known]
+        fresh = [port for port in _range(ports, line) if port not in known]
+        known.update(fresh)
+        found += [Port(port, 0, LOOPBACK, transport, "", line) for port in fresh]
     return found
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 HINT = "docker compose config | mgov import compose -"
 MAX_NESTED = 20
+MAX_CHARS = 128 * 1024                          # Linux takes no longer variable; A=$B$B, B=$C$C ... would have no end
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _WORD = _LETTERS | frozenset("0123456789")
 
@@ -27,7 +28,7 @@ def interpolate(text: str, environ: Mapping[str, str], *, line: int = 0) -> str:
 def _replaced(text: str, environ: Mapping[str, str], line: int, depth: int) -> str:
     if depth > MAX_NESTED:
         raise Malformed("variables in it are nested too deeply", line)
-    parts, at = [], 0
+    parts, at, size = [], 0, 0
     while (dollar := text.find("$", at)) >= 0:
         parts.append(text[at:dollar])
         after = text[dollar + 1 : dollar + 2]
@@ -44,6 +45,9 @@ def _replaced(text: str, environ: Mapping[str, str], line: int, depth: int) -> s
             at = end
         else:
             raise Malformed(f"{text[dollar:dollar + 20]!r} is not a variable; a plain $ is written $$", line)
+        size += len(parts[-1])
+        if size > MAX_CHARS:
+            raise Malformed(f"its variables make it longer than {MAX_CHARS} characters", line)
     parts.append(text[at:])
     return "".join(parts)
 

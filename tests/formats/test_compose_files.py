@@ -1,10 +1,11 @@
 """What a compose file includes, extends and takes from env files is part of it, as the Compose Specification says."""
 
+import itertools
 import posixpath
 
 import pytest
 
-from mgov.formats import compose, dotenv
+from mgov.formats import compose, compose_files, dotenv
 from mgov.formats.compose_files import Opened
 from mgov.formats.malformed import Malformed
 from mgov.formats.yamltext import parse_all
@@ -76,7 +77,7 @@ def test_an_env_file_that_is_not_there_is_said_unless_it_need_not_be():
 def test_a_setting_whose_variable_is_not_set_is_left_out_and_its_value_never_said():
     notes = read({"compose.yml": "services: {web: {env_file: a.env}}", "a.env": "X=1\nPASSWORD=pa$$x$ecret\n"}).notes
     assert [(note.line, note.text) for note in notes if note.line == 2] == [
-        (2, "web: PASSWORD holds a variable that is not set: left out")
+        (2, "web: PASSWORD holds a variable that cannot be filled: left out")
     ]
 
 
@@ -170,3 +171,71 @@ def test_what_cannot_be_put_together_is_refused(files, message):
     with pytest.raises(Malformed) as caught:
         read(files)
     assert caught.value.message == message
+
+
+class Counting(dict):
+    """Variables that count how often they are asked for one."""
+
+    asked = 0
+
+    def __getitem__(self, name):
+        self.asked += 1
+        return super().__getitem__(name)
+
+    def __contains__(self, name):
+        self.asked += 1
+        return super().__contains__(name)
+
+    def get(self, name, default=None):
+        self.asked += 1
+        return super().get(name, default)
+
+
+def test_a_variable_that_is_looked_up_through_many_included_files_is_asked_for_a_few_times():
+    names = [f"{at}.yml" for at in range(15)]
+    files = {name: f"include: [{after}]\nservices: {{}}\n" for name, after in itertools.pairwise(names)}
+    files |= {"compose.yml": "include: [0.yml]\n", names[-1]: "services: {web: {image: 'x:${TAG}'}}\n"}
+    environ = Counting(TAG="2.0")
+    assert [entry.service.version for entry in read(files, environ).entries] == ["2.0"]
+    assert environ.asked < 10
+
+
+def test_env_files_whose_variables_grow_and_grow_are_bounded():
+    lines = ["A0=0123456789"] + [f"A{at}=$A{at - 1}$A{at - 1}" for at in range(1, 60)]
+    files = {"compose.yml": "services: {web: {env_file: e.env}}", "e.env": "\n".join(lines)}
+    assert "web: A14 holds a variable that cannot be filled: left out" in [note.text for note in read(files).notes]
+    files["e.env"] = "\n".join([*lines[:14], *(f"B{at}=$A13" for at in range(60))])
+    with pytest.raises(Malformed, match="env files make more than 2097152 characters"):
+        read(files)
+
+
+def test_what_many_services_take_from_one_env_file_is_bounded(monkeypatch):
+    monkeypatch.setattr(compose, "MAX_SETTINGS", 4000)
+    files = {"compose.yml": f"services: {{{', '.join(f's{at}: {{env_file: e.env}}' for at in range(5))}}}",
+             "e.env": f"A={'x' * 1000}"}  # fmt: skip
+    with pytest.raises(Malformed, match="env files make more than 4000 characters in all"):
+        read(files)
+
+
+@pytest.mark.parametrize("text", [
+    "services:\n  a: {labels: {A: 1, B: 2, C: 3}}\n  b: {extends: a}\n  c: {extends: a}\n",
+    "services:\n  a: {env_file: [e.env, e.env, e.env, e.env]}\n",
+    "include:\n- path: [p.yml, p.yml, p.yml, p.yml, p.yml]\n",
+])  # fmt: skip
+def test_what_is_taken_from_elsewhere_again_and_again_is_bounded(monkeypatch, text):
+    monkeypatch.setattr(compose_files, "MAX_TAKEN", 9)
+    files = {"compose.yml": text, "e.env": "A=1\nB=2\nC=3\n", "p.yml": "services: {a: {labels: [A, B, C]}}"}
+    with pytest.raises(Malformed, match="more than 9 values are taken from other files and services"):
+        read(files)
+
+
+def test_an_include_names_so_many_files_and_no_more():
+    text = f"include:\n- path: [{', '.join(['p.yml'] * 101)}]\n"
+    with pytest.raises(Malformed, match="an include names more than 100 files"):
+        read({"compose.yml": text, "p.yml": "services: {}"})
+
+
+def test_long_lists_of_services_that_extend_each_other_are_joined_in_no_time():
+    ports = ", ".join(f"'{at}'" for at in range(1, 20_000))
+    files = {"compose.yml": f"services:\n  a: {{expose: [{ports}]}}\n  b: {{extends: a, expose: [{ports}]}}\n"}
+    assert by_name(files)["b"].service is not None
