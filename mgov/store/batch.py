@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w  # noqa: F401  loaded here, before the lock is taken: everybody would wait for it
 
-from mgov.errors import Conflict, StoreDamaged, UsageError
+from mgov.errors import Conflict, StoreError, UsageError
 from mgov.formats import toml
 from mgov.store import definitions, history, policies, versions
 from mgov.store.base import HAND_EDIT, Change, check_expected, revision_order
@@ -38,25 +38,25 @@ class Batch:
         self.lines: list[tuple[Change, str]] = []
         self.revisions: dict[str, str] = {}
 
-    def adopt_policy(self) -> None:
-        """Take in that people wrote, changed or removed policy.toml; text that is no policy is left alone.
+    def adopt_policy(self, *, was_absent: bool) -> None:
+        """Take in that people wrote, changed or removed policy.toml; what cannot be read as one is left alone.
 
-        A policy found before anything was logged came with the store, from git, and what was before it is unknown; one
-        that comes later was made.
+        One without a past was made only if the last write found none (`was_absent`). Else it may be as old as the
+        store, which came from git or was written by a mgov that took no policy in: to undo that must not remove it.
         """
         place = place_of(POLICY)
-        data = self._read(place)
         newest = history.newest(self._root, place)
-        known = newest.etag if newest is not None else history.GONE
-        if etag(data) == known:
-            return
-        if data is not None:
-            try:
-                policies.parse(data, place.path)
-            except StoreDamaged:
+        try:
+            data = self._read(place)
+            if etag(data) == (newest.etag if newest is not None else history.GONE):
                 return
+            if data is not None:
+                policies.parse(data, place.path)
+        except StoreError:                      # who needs the policy is told; a registration does not
+            return
         self._rise_to(newest.revision if newest is not None else 0)
-        action = "delete" if data is None else "create" if known == history.GONE and self._last else "adopt"
+        is_made = was_absent if newest is None else newest.etag == history.GONE
+        action = "delete" if data is None else "create" if is_made else "adopt"
         self._line(POLICY, action, etag(data), HAND_EDIT)
         self._keep(place, data, self._last)
 

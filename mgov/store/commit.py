@@ -23,7 +23,10 @@ from typing import TYPE_CHECKING
 from mgov.errors import Conflict, InternalError, OutcomeUnknown, StoreError
 from mgov.store.base import INTENT_FAMILIES
 from mgov.store.batch import Batch
-from mgov.store.layout import INTENT_LOCK, SERVICES
+from mgov.store.codec import etag
+from mgov.store.folder import read_file
+from mgov.store.history import GONE
+from mgov.store.layout import INTENT_LOCK, POLICY, SERVICES, place_of
 from mgov.store.lock import Lock
 from mgov.store.log import Log, flush
 from mgov.store.plan import Plan, can_finish, changed_by_others, prepare, put, settle, undo
@@ -51,7 +54,7 @@ def commit(store: FilesStore, writes: Sequence[Write], *, operation: str, messag
             last = recover(store, lock)
             batch = Batch(store, lock.root, last, operation, message)
             _check_none_lost(store, lock)
-            batch.adopt_policy()
+            batch.adopt_policy(was_absent=lock.read().get("policy") == GONE)
             batch.stage(writes)
         except OSError as error:
             raise translate(error, f"cannot write to {store.location}") from error
@@ -174,9 +177,18 @@ def _check_unchanged(store: FilesStore, lock: Lock, plan: Plan) -> None:
 def _note_settled(store: FilesStore, lock: Lock, revision: int) -> None:
     # The write is done or undone; a plan that stays behind is recognised as such by the next holder.
     try:
-        lock.note({"revision": revision, "services_mtime_ns": _services_mtime_ns(store)})
+        lock.note({
+            "revision": revision, "services_mtime_ns": _services_mtime_ns(store), "policy": _policy_mark(lock),
+        })
     except OSError:
         pass
+
+
+def _policy_mark(lock: Lock) -> str:
+    try:
+        return etag(read_file(lock.root, *place_of(POLICY)))
+    except OSError:
+        return ""
 
 
 def _services_mtime_ns(store: FilesStore) -> int:

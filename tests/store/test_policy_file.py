@@ -110,6 +110,28 @@ def test_nobody_knows_who_made_an_edit_and_what_was_before_the_first_commit_is_n
     assert file.read_text() == RULE
 
 
+def test_a_policy_that_an_earlier_mgov_took_no_notice_of_is_not_removed_by_undo(opened):
+    platform, file = opened
+    platform.registry.register("shop")
+    (file.parent / "lock" / "intent").unlink()  # what such a mgov leaves says nothing of the policy
+    file.write_text(RULE)
+    platform.registry.register("shop", fields=Registration(title="one"))
+    assert logged(platform) == [("2", "adopt", "hand edit")]
+    with pytest.raises(NotFound, match="what policy was before revision 2 is no longer kept"):
+        platform.changes.plan_undo(after="1")
+
+
+def test_a_policy_that_cannot_be_read_stops_no_write(opened):
+    platform, file = opened
+    file.mkdir()
+    platform.registry.register("shop")
+    file.rmdir()
+    platform.registry.register("shop", fields=Registration(title="one"))
+    file.write_text(RULE)
+    platform.registry.register("shop", fields=Registration(title="two"))
+    assert logged(platform) == [("3", "create", "hand edit")]
+
+
 @pytest.mark.parametrize("text", [OWNERSHIP, None])
 def test_an_edit_that_no_write_has_seen_is_never_undone_over(opened, text):
     platform, file = opened
