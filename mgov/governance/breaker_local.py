@@ -90,7 +90,7 @@ class LocalBreaker:
 
     @property
     def is_serving(self) -> bool:
-        """Whether a call went well lately and none has failed since, as far as this process knows."""
+        """Whether calls go well, and have lately, as far as this process knows."""
         shared = self._shared
         with self._lock:
             self._drain()

@@ -37,7 +37,7 @@ class Guards:
         return ejected(known, instances, self._breakers.policy(service), self._clock.now())
 
     def is_serving(self, service: str, instance: str) -> bool:
-        """Whether a call to an instance went well lately, and none has failed since."""
+        """Whether calls to an instance go well, and have lately."""
         return self._breakers.local(service, instance).is_serving
 
     def state(self, service: str, instance: str) -> str:

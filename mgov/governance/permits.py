@@ -88,16 +88,34 @@ class Permit:
 
 
 async def permit_in_thread(ask: "Callable[[], Permit]") -> Permit:
-    """What `ask` says, from a thread. A permit that comes when its task was cancelled meanwhile is given back."""
-    import asyncio
+    """What `ask` says, from a thread. A permit that comes when its task was cancelled meanwhile is given back.
 
-    thread = asyncio.ensure_future(asyncio.to_thread(ask))
+    The thread does that, and nobody waits for it: who cancels has no time to, and the store may have stalled.
+    """
+    import asyncio
+    from contextvars import copy_context
+    from threading import Lock
+
+    handing_over, came, is_wanted = Lock(), [], True
+
+    def asked() -> Permit:
+        permit = ask()
+        with handing_over:
+            came.append(permit)
+            is_left = not is_wanted
+        if is_left:
+            permit.cancel()
+        return permit
+
+    loop = asyncio.get_running_loop()
     try:
-        return await asyncio.shield(thread)
+        return await loop.run_in_executor(None, copy_context().run, asked)
     except asyncio.CancelledError:
-        await asyncio.wait([thread])
-        if thread.exception() is None:
-            await asyncio.to_thread(thread.result().cancel)
+        with handing_over:
+            is_wanted = False
+            has_come = bool(came)
+        if has_come:
+            loop.run_in_executor(None, came[0].cancel)
         raise
 
 

@@ -4,7 +4,7 @@ Its transitions are numbered in the order in which they happened; the newest are
 """
 
 from mgov.model.breaker import CLOSED, GRANTED, HALF_OPEN, OFF, Breaker, look, opened_if_due, permit, settle
-from mgov.model.breaker_window import add_bucket, live_buckets, width_of
+from mgov.model.breaker_window import add_bucket, live_buckets, totals, width_of
 from mgov.model.record import NamedTuple
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mgov.model.breaker_window import Bucket
 
 KEPT_TRANSITIONS = 50
+FEW = 0.1                                       # of an instance's calls fail, and it serves all the same
 FRESH = Breaker()
 _FIELDS = frozenset(Breaker._fields)
 
@@ -129,10 +130,17 @@ def merged(breaker: Breaker, policy: "BreakerPolicy", delta: Delta, now: float, 
 
 
 def is_serving(breaker: Breaker, policy: "BreakerPolicy", delta: Delta, now: float) -> bool:
-    """Whether a call went well within the last window and none has failed since; `delta` is not in `breaker` yet."""
+    """Whether a call went well within the last window, none has failed since, and few did in all of it.
+
+    One that fails every other time is part of what ails the service. `delta` is not in `breaker` yet.
+    """
     failures = delta.failures + (0 if delta.has_success else breaker.failures)
     last_at = max(breaker.last_success_at, delta.last_success_at)
-    return not failures and abs(now - last_at) < policy.window_s
+    if failures or abs(now - last_at) >= policy.window_s:
+        return False
+    live = live_buckets(breaker.buckets, breaker.width_s, policy, now)
+    calls, failed, _ = totals((*live, *live_buckets(delta.buckets, width_of(policy), policy, now)))
+    return failed <= FEW * calls
 
 
 def to_value(known: BreakerSet) -> "dict[str, Any]":

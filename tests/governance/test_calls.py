@@ -430,6 +430,29 @@ def test_one_instance_that_fails_does_not_stop_the_calls_to_another(make, platfo
     assert calls.request("POST", "orders").instance == "b"      # only one is left: nothing is drawn
 
 
+def test_failures_of_instances_that_all_fail_now_and_then_count_for_the_service(make, platform, clock, serve):
+    servers = [serve(), serve()]
+    fleet(platform, *(server.url for server in servers))
+    picked = []
+    calls = make(platform, clock, draw=lambda: 0.9 * picked[-1], breakers=Guards(platform.breakers, clock))
+
+    def post(number, plan):
+        picked.append(number)
+        servers[number].plan = plan
+        calls.request("POST", "orders")
+
+    well, fails = servers[0].plan, says(503)
+    post(0, well)
+    post(1, well)
+    for number in (0, 1) * 3:                   # the other one's last call went well each time
+        for plan in (fails, fails, well):
+            post(number, plan)
+    post(0, fails)
+    post(1, fails)                              # the 20th that counts: fewer say nothing
+    with pytest.raises(Refused, match=r"the breaker of orders is open .*calls failed within 10s"):
+        post(0, fails)
+
+
 def test_a_failure_counts_for_the_service_when_nobody_else_was_seen_to_serve_lately(make, platform, clock, serve):
     fleet(platform, serve(says(500)).url, serve().url)
     draws = [0.9, *[0.0] * 5]

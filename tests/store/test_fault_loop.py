@@ -27,7 +27,7 @@ Operation = Callable[[FilesStore], Any]
 VERSION = "config/old/prod/000002"
 KEYS = (
     VERSION, "config/old/prod/000001", "service/old", "service/new", "instance/old/one", "instance/new/one",
-    "health/old", "heartbeat/old/one",
+    "health/old", "heartbeat/old/one", "policy",
 )  # fmt: skip
 
 
@@ -49,6 +49,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "version": lambda store: store.write(Write(VERSION, version(2), ABSENT), operation="test"),
     "gc": lambda store: store.write(Write("config/old/prod/000001", None), operation="test"),
+    "policy": lambda store: put(store, "policy", audit={"max_domains": 4}),
     "health": lambda store: put(store, "health/old", status="changed"),
     "heartbeat": lambda store: put(store, "heartbeat/old/one", at=2.0),
 }
@@ -61,6 +62,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = open_files(place)
     put(store, "service/old", name="old", title="first")
     put(store, "instance/old/one", host="first")
+    put(store, "policy", audit={"max_domains": 2})
     store.write(Write("config/old/prod/000001", version(1)), operation="test")
     put(store, "health/old", status="first")
     return place
