@@ -4,6 +4,7 @@ A command hands over one View: columns and rows, made once; every format is a ge
 """
 
 import errno
+import io
 import os
 import sys
 
@@ -182,9 +183,9 @@ class Output:
 
     def write(self, text: str) -> None:
         """Write `text` to stdout and flush; raise PipeClosed when nobody reads, OutputError when it cannot go out."""
-        if text and hasattr(self.stdout, "buffer"):
+        if text and isinstance(getattr(self.stdout, "buffer", None), io.RawIOBase):
             self.write_bytes(fit(text, self.encoding).encode(self.encoding))
-        elif text:                                      # text alone: a program that runs mgov in itself
+        elif text:
             self._put(lambda stdout: stdout.write(fit(text, self.encoding)))
 
     def write_bytes(self, data: bytes) -> None:
@@ -195,6 +196,7 @@ class Output:
         if self.stdout is None or self.stdout.closed:
             raise OutputError("the output could not be written: stdout is closed", hint=_MAY_BE_DONE)
         try:
+            self.stdout.flush()                         # what a program that runs mgov in itself has written before
             put(self.stdout)
             self.stdout.flush()
         except BrokenPipeError:

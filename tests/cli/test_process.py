@@ -1,6 +1,7 @@
 """mgov as a process: full and closed outputs, pipes, a narrow terminal, signals, and what starting it imports."""
 
 import fcntl
+import io
 import os
 import pty
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mgov.cli.output import Output
 from mgov.errors import EXIT_MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -58,6 +60,18 @@ def test_without_a_buffer_no_part_of_an_answer_is_lost_in_silence(mgov_process):
     os.close(read)
     _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (141, "")
+
+
+def test_answers_go_out_behind_what_a_program_that_runs_mgov_in_itself_has_written(monkeypatch):
+    file = io.BytesIO()
+    stdout = io.TextIOWrapper(file, "utf-16")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    out = Output({})
+    stdout.write("said ")
+    out.write("a\n")
+    stdout.write("and ")
+    out.write_bytes(b"raw")
+    assert file.getvalue() == "said a\nand ".encode("utf-16") + b"raw"
 
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
