@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from mgov.model.config import Path
 
 DOCKER_LINE_BYTES = 64 * 1024 - 1               # what docker's line scanner takes
-_LOADER, _LOADERS = "PATH", ("LD_", "DYLD_")
+_RUN_BY = frozenset({"PATH", "BASH_ENV", "PROMPT_COMMAND"})         # the last two a shell runs by itself
+_LOADED_BY = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "LD_LIBMAP", "LD_ORIGIN_PATH", "DYLD_")  # ld.so(8), dyld(1)
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:@%+,=")
 
@@ -56,7 +57,7 @@ def variables(values: Mapping[str, Any], *, above: Path = (), prefix: str = "") 
 def for_commands(found: Mapping[str, str]) -> Mapping[str, str]:
     """Return `found`; raise UsageError where it would choose which programs and libraries are run."""
     for name in found:
-        if name == _LOADER or name.startswith(_LOADERS):
+        if name in _RUN_BY or name.startswith(_LOADED_BY):
             raise UsageError(f"a key would set {name}, by which the system finds what is run",
                              hint=f"--prefix APP_ makes it APP_{name}")
     return found

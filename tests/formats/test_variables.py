@@ -155,7 +155,9 @@ def test_what_is_no_env_file_is_refused_with_its_line(data, words):
     assert words in caught.value.at("env")
 
 
-@pytest.mark.parametrize("key", ["path", "ld.preload", "LD_LIBRARY_PATH", "dyld.insert-libraries"])
+@pytest.mark.parametrize("key", [
+    "path", "ld.preload", "LD_LIBRARY_PATH", "LD_PRELOAD_64", "dyld.insert-libraries", "bash.env", "prompt-command",
+])  # fmt: skip
 def test_what_programs_are_found_by_is_set_for_no_shell_and_no_command(key):
     found = variables(with_settings({}, {parse_key(key): "/x"}))
     for use in (for_commands, shell):
@@ -163,4 +165,5 @@ def test_what_programs_are_found_by_is_set_for_no_shell_and_no_command(key):
             use(found)
     assert docker_env(found) == f"{variable_name(parse_key(key))}=/x\n"
     assert for_commands(variables({"path": "/x", "ld": {"a": 1}}, prefix="app_"))
-    assert for_commands(variables({"db": {"path": "/x"}, "ldap": 1, "paths": 2}))
+    assert for_commands(variables({"db": {"path": "/x"}, "ldap": 1, "paths": 2, "env": "prod"}))
+    assert for_commands(variables({"ld": {"sdk-key": "env:LD_SDK_KEY"}})), "LaunchDarkly's, say, is no loader's"
