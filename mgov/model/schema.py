@@ -107,8 +107,13 @@ def _whole() -> Iterator[None]:
     try:
         yield
     except Unresolvable as error:
-        raise UsageError(f"the schema refers to {str(error.ref)[:80]!r}, which is not in it",
+        target = error.ref or f"#{getattr(error, 'anchor', '')}"
+        raise UsageError(f"the schema refers to {str(target)[:80]!r}, which is not in it",
                          hint="a schema is one document: put what it refers to under $defs") from None
+    except ValueError as error:                 # a URL or a pointer into a list that is none
+        raise UsageError(f"the schema refers to what cannot be read: {str(error)[:MAX_SHOWN_CHARS]}") from None
+    except RecursionError:
+        raise UsageError("the schema refers to itself without end") from None
 
 
 def _validator(schema: Any) -> Any:
@@ -118,7 +123,8 @@ def _validator(schema: Any) -> Any:
     except ImportError:
         raise UsageError("checking a configuration against its schema needs the package jsonschema",
                          hint="pip install 'mgov[schema]'") from None
-    return validator_for(schema, default=Draft202012Validator)
+    with _whole():
+        return validator_for(schema, default=Draft202012Validator)
 
 
 def _described(error: Any, values: Mapping[str, Any]) -> Iterator[Violation]:

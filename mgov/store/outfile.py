@@ -9,6 +9,8 @@ import stat
 from mgov.errors import OutputError
 from mgov.store.folder import write_all
 
+_LONGEST_NUMBER = 10                            # digits; beyond, it is no descriptor
+
 
 def write_whole(path: str, data: str | bytes, *, mode: int | None = None) -> None:
     """Put `data` at `path`: who reads it sees the file that was there or the new one, flushed to the disk.
@@ -72,7 +74,7 @@ def append_to(path: str, text: str) -> None:
 def _stream_of(path: str) -> int | None:
     """The descriptor that `path` names, such as 1 for /dev/stdout and /dev/fd/1; None where it names a file."""
     folder, _, name = path.rpartition("/")
-    if folder in ("/dev/fd", "/proc/self/fd") and name.isascii() and name.isdigit():
+    if folder in ("/dev/fd", "/proc/self/fd") and name.isascii() and name.isdigit() and len(name) < _LONGEST_NUMBER:
         return int(name)
     return {"/dev/stdout": 1, "/dev/stderr": 2}.get(path)
 

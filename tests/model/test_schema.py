@@ -85,6 +85,9 @@ def test_the_refusal_names_the_first_and_counts_the_rest():
     ([], "schema must be a table"),
     ({"properties": {"a": {"$ref": "http://127.0.0.1:9/s"}}}, "the schema refers to 'http://127.0.0.1:9/s', which"),
     ({"items": {"$ref": "#/$defs/no"}}, "the schema refers to '/$defs/no', which is not in it"),
+    ({"$dynamicRef": "#no"}, "the schema refers to '#no', which is not in it"),
+    ({"$ref": "#/prefixItems/x", "prefixItems": [{}]}, "the schema refers to what cannot be read: invalid literal"),
+    ({"$schema": "http://[x"}, "the schema refers to what cannot be read: Invalid IPv6 URL"),
 ])
 def test_what_is_no_schema_is_refused_with_the_place(schema, message):
     with pytest.raises(UsageError) as refused:
@@ -117,3 +120,9 @@ def test_whatever_the_values_the_answer_is_that_of_the_library(values):
     from jsonschema import Draft202012Validator
 
     assert (violations(SCHEMA, values) == []) == Draft202012Validator(SCHEMA).is_valid(values)
+
+
+def test_a_schema_that_refers_to_itself_without_end_is_named():
+    schema = check_schema({"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}})
+    with pytest.raises(UsageError, match="the schema refers to itself without end"):
+        violations(schema, {"a": 1})

@@ -136,3 +136,9 @@ def test_our_own_stream_is_written_to_where_it_stands_also_where_it_leads_to_a_f
         write_whole(f"/dev/fd/{stream.fileno()}", "report\n")
         stream.write("after\n")
     assert log.read_text() == "before\nreport\nafter\n"
+
+
+@pytest.mark.parametrize("number", ["777", "99999999999999999999"])
+def test_a_stream_that_is_none_of_ours_is_named(number):
+    with pytest.raises(OutputError, match=f"^/dev/fd/{number} could not be written: "):
+        write_whole(f"/dev/fd/{number}", "report")
