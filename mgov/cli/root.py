@@ -139,12 +139,12 @@ class Group(TyperGroup):
         """The named command, or a UsageError with a suggestion."""
         found = self.get_command(ctx, args[0])
         if found is None:
-            raise unknown_command(self.path, args[0])
+            raise unknown_command(ctx.obj, self.path, args[0], args[1] if args[1:] else "")
         if isinstance(found, Command) and (place := found.word_in(args[1:])) is not None:
             path = f"{self.path} {args[0]}".strip()
             inner = build(f"{path} {args[1:][place]}")
             if inner is None and not found.takes_words and not found.is_after_unknown(args[1:], place):
-                raise unknown_command(path, args[1:][place])
+                raise unknown_command(ctx.obj, path, args[1:][place])
             if inner is not None:
                 return f"{args[0]} {args[1:][place]}", inner, [*args[1:][:place], *args[1:][place + 1 :]]
         return args[0], found, args[1:]
@@ -171,16 +171,18 @@ class Group(TyperGroup):
             formatter.write_dl([(entry[0].rpartition(" ")[2], entry[3]) for entry in tree.children(self.path)])
 
 
-def unknown_command(group: str, word: str) -> UsageError:
-    """The error for a command that is not there, with the one most likely meant."""
-    names = [entry[0].rpartition(" ")[2] for entry in tree.children(group)]
-    near = suggest(word, names)
-    typed = f"{group} {word}".strip()
-    if near:
-        return UsageError(f"no such command: {typed}", hint=f"did you mean: mgov {group} {near}".replace("  ", " "))
-    elsewhere = [e[0] for e in tree.COMMANDS if e[2] and e[1] and e[0].rpartition(" ")[2] == word]
-    hint = f"did you mean: mgov {elsewhere[0]}" if elsewhere else f"mgov {group} --help".replace("  ", " ")
-    return UsageError(f"no such command: {typed}", hint=hint)
+def unknown_command(session: Session, group: str, word: str, behind: str = "") -> UsageError:
+    """The error for a command that is not there, with the one most likely meant; `behind` is the word after it."""
+    from mgov.cli.guesses import about_one, meant
+
+    found = about_one(group, word) if session.knows_service(word) else None
+    found = found or meant(group, word, behind)
+    if found is None:
+        near = suggest(word, [entry[0].rpartition(" ")[2] for entry in tree.children(group)])
+        elsewhere = (e[0] for e in tree.COMMANDS if e[2] and e[1] and e[0].rpartition(" ")[2] == word)
+        found = f"{group} {near}".strip() if near else next(elsewhere, None)
+    hint = f"did you mean: mgov {found}" if found else f"mgov {group} --help".replace("  ", " ")
+    return UsageError(f"no such command: {f'{group} {word}'.strip()}", hint=hint)
 
 
 def build(name: str) -> Command | Group | None:
@@ -268,8 +270,7 @@ def _ours(error: Any) -> UsageError:
     path = ctx.command_path if ctx else "mgov"
     option = getattr(error, "option_name", None)
     if type(error).__name__ == "NoSuchOption" and option:
-        flags = [flag for param in ctx.command.params for flag in (*param.opts, *param.secondary_opts)] if ctx else []
-        near = suggest(option, flags) if option.startswith("--") else None
+        near = _option_meant(ctx.command, option) if ctx and option.startswith("--") else None
         return UsageError(f"no such option: {option}", hint=f"did you mean {near}?" if near else f"{path} --help")
     text = " ".join(error.format_message().split()).rstrip(".")
     text = text[:1].lower() + text[1:]
@@ -280,4 +281,17 @@ def _ours(error: Any) -> UsageError:
     is_child = is_extra and ctx and ctx.command.facts.takes_child           # most likely: its -- was forgotten
     if ctx and (is_child or text.startswith("missing argument")):
         return UsageError(text.replace("'", ""), hint=" ".join([path, *ctx.command.collect_usage_pieces(ctx)]))
+    if ctx and text.startswith("missing option"):
+        return UsageError(text.replace("'", ""), hint=next(iter(ctx.command.facts.examples), f"{path} --help"))
     return UsageError(text, hint=f"{path} --help")
+
+
+def _option_meant(command: Any, option: str) -> str | None:
+    """The option for one that is not there: `-o json` for --json, else the one of the most similar name."""
+    word = option.removeprefix("--")
+    facts = getattr(command, "facts", Facts())
+    if word in facts.formats or word == "format":
+        return f"-o {word}" if word in facts.formats else "--output"
+    flags = [flag for param in command.params for flag in (*param.opts, *param.secondary_opts)]
+    near = suggest(word, [flag.removeprefix("--") for flag in flags if flag.startswith("--")])
+    return f"--{near}" if near else None

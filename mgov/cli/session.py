@@ -7,7 +7,7 @@ import threading
 from mgov.cli.output import Output
 from mgov.cli.text import clean
 from mgov.clock import SystemClock
-from mgov.errors import DeadlineExceeded, UsageError
+from mgov.errors import DeadlineExceeded, MgovError, UsageError
 from mgov.model.units import parse_duration
 
 TYPE_CHECKING = False
@@ -115,6 +115,18 @@ class Session:
                 place, clock=self.clock, warn=self.out.warn, lock_wait_s=self.lock_wait_s
             )
         return self._platform
+
+    def knows_service(self, name: str) -> bool:
+        """Whether the store has the service `name`; False, too, where there is no store or it cannot be read."""
+        from mgov.store.root import locate
+
+        if not locate(self.store, self.environ):
+            return False                                # asking must not make the user's own
+        try:
+            self.platform().registry.show(name)
+        except MgovError:
+            return False
+        return True
 
     @property
     def has_damage(self) -> bool:
