@@ -8,6 +8,7 @@ import typer
 
 from mgov.cli.config_views import CHANGE_COLUMNS, VALUE_COLUMNS, published_view, shown_value, values_view, version_json
 from mgov.cli.options import STANDARD, Context, command
+from mgov.cli.rows import moment_shown
 from mgov.cli.view import PLAIN, TABLE, WIDE, View
 from mgov.errors import UsageError
 
@@ -140,7 +141,8 @@ def show(
     value = shown_value(ctx.obj, configuration, "", resolve=False, reveal=reveal)
     rows = version_rows(configuration) + [(format_key(path), text_of(item)) for path, item in leaves(value)]
     document = {**version_json(configuration.version), "service": service, "environment": env, "values": value}
-    return View(VALUE_COLUMNS[:2], rows, document, has_header=False)
+    key, text, _ = VALUE_COLUMNS
+    return View((key, text._replace(show=moment_shown(ctx.obj.clock.now()))), rows, document, has_header=False)
 
 
 def _read(ctx: Context, service: str, env: str, version: int, *, is_strict: bool) -> Configuration:

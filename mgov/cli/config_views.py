@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mgov.cli.rows import age_shown, style
+from mgov.cli.rows import Moment, age_shown, style
 from mgov.cli.view import Column, View
 from mgov.errors import StoreError, UsageError
 from mgov.governance.current import value_at
@@ -141,7 +141,7 @@ def version_rows(configuration: Configuration) -> list[tuple[str, str]]:
     rows = [
         ("version", f"{configuration.environment} {version.number}"),
         ("author", version.author),
-        ("at", version.at),
+        ("at", Moment(version.at)),
         ("operation", version.operation),
         ("message", version.message),
         ("base", str(version.base) if version.base else ""),

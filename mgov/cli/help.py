@@ -14,7 +14,7 @@ from mgov.model.names import suggest
 OUTPUT_HELP = """\
 stdout is the answer, stderr is the talk: progress, warnings, errors, hints.
 
-  table   aligned columns; the default on a terminal
+  table   aligned columns, times local or as ages; the default on a terminal
   wide    a table with every column
   plain   tab-separated, no header, no colour, nothing cut; the default in a pipe
   json    one document; times are RFC 3339 in UTC, units are in the names

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.rows import OUTCOME_COLUMNS, age_shown, instance_columns, instances_view, outcomes_view, time_of
+from mgov.cli.rows import (
+    OUTCOME_COLUMNS,
+    age_shown,
+    instance_columns,
+    instances_view,
+    moment_shown,
+    outcomes_view,
+    time_of,
+)
 from mgov.cli.view import Column, View
 from mgov.errors import NO, UsageError
 from mgov.model.units import parse_duration, parse_until
@@ -75,7 +83,8 @@ def prune(
 
 
 def _listed(found: list[tuple[str, str, Maintenance]], now: float) -> View:
-    columns = tuple(c._replace(show=age_shown(now)) if c.name == "since" else c for c in MAINTENANCE_COLUMNS)
+    shown = {"since": age_shown(now), "until": moment_shown(now)}
+    columns = tuple(c._replace(show=shown.get(c.name)) for c in MAINTENANCE_COLUMNS)
     rows = [(service, instance, time_of(m.since), time_of(m.until), m.reason) for service, instance, m in found]
     names = [f"{service}/{instance}" if instance else service for service, instance, _ in found]
     return View(columns, rows, names=names)

@@ -129,9 +129,12 @@ class Output:
         if isinstance(answer, str):
             self.write(answer if answer.endswith("\n") or not answer else answer + "\n")
             return 0
-        self.write(self.render(answer))
+        text = self.render(answer)
+        self.write(text)
         if answer.summary:
             self.note(answer.summary)
+        elif not text and self.format in (TABLE, WIDE):
+            self.note("nothing to list")                # a person cannot tell an empty table from a command that failed
         return answer.status
 
     def render(self, view: View) -> str:

@@ -99,13 +99,14 @@ def aligned(view: View, picked: Sequence[str], widths: Sequence[int], look: Look
     columns = [view.columns[i] for i in chosen]
     return "".join(
         _line(
-            [look.shown(as_text(row[i])) for i in chosen],
+            line,
             [_style(view.columns[i], row[i], look) for i in chosen],
             columns,
-            [max(widths[i], cells(look.shown(as_text(row[i])))) for i in chosen],
+            [max(widths[i], cells(text)) for i, text in zip(chosen, line, strict=True)],
             look,
         )
         for row in view.lines()
+        for line in [[_whole(view.columns[i], row[i], look) for i in chosen]]
     )
 
 
@@ -125,10 +126,15 @@ def pick(columns: Sequence[Column], picked: Sequence[str], *, is_wide: bool = Tr
 
 
 def _person(column: Column, value: Any, look: Look) -> str:
-    text = as_text(column.show(value) if column.show else value)
     if column.is_folded:
-        return look.shown(text) or "-"
+        return _whole(column, value, look) or "-"
+    text = as_text(column.show(value) if column.show else value)
     return shorten(look.shown(text[: MAX_CELL_CHARS + 1]), look.ellipsis) or "-"
+
+
+def _whole(column: Column, value: Any, look: Look) -> str:
+    """A person's form of a value, however long it is."""
+    return look.shown(as_text(column.show(value) if column.show else value))
 
 
 def _style(column: Column, value: Any, look: Look) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.rows import style, time_of
+from mgov.cli.rows import clock_shown, style, time_of
 from mgov.cli.text import GREEN, RED, YELLOW, fit
 from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
 from mgov.cli.view import TABLE, WIDE, Column, View
@@ -98,8 +98,9 @@ def probe(
         rows += _rows(one, block if has_bars else "")
     documents = [_document(one) for one in found]
     is_list = "://" not in target and "/" not in target
+    what, value, detail = COLUMNS
     return View(
-        COLUMNS,
+        (what, value._replace(show=clock_shown), detail),
         rows,
         documents if is_list else documents[0],
         status=NO if any(one.is_failing for one in found) else OK,

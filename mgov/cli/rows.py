@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import localtime, strftime
 from typing import TYPE_CHECKING, Any
 
 from mgov.cli.text import DIM, GREEN, RED, YELLOW
@@ -35,9 +36,37 @@ def age_shown(now: float) -> Callable[[Any], str]:
     return lambda text: f"{format_age(now - parse_time(text))} ago" if text else "-"
 
 
-def time_of(at: float | None) -> str | None:
+class Moment(str):
+    """An RFC 3339 time in a column that holds other text too, such as the values of `show`."""
+
+    __slots__ = ()
+
+
+def time_of(at: float | None) -> Moment | None:
     """The RFC 3339 text of a time, None for none."""
-    return format_time(at) if at is not None else None
+    return Moment(format_time(at)) if at is not None else None
+
+
+def local_time(text: Any) -> str:
+    """How a table shows an RFC 3339 time where an age is not enough: on this machine's clock, to the second."""
+    return strftime("%Y-%m-%d %H:%M:%S", localtime(parse_time(text))) if text else "-"
+
+
+def clock_shown(value: Any) -> Any:
+    """How a table shows a Moment beside which its distance is told anyway; other values stay as they are."""
+    return local_time(value) if isinstance(value, Moment) else value
+
+
+def moment_shown(now: float) -> Callable[[Any], Any]:
+    """How a table shows a Moment: in local time, with its age or how far off it is; other values stay as they are."""
+
+    def shown(value: Any) -> Any:
+        if not isinstance(value, Moment):
+            return value
+        away_s = parse_time(value) - now
+        return f"{local_time(value)}, {f'in {format_age(away_s)}' if away_s > 0 else f'{format_age(-away_s)} ago'}"
+
+    return shown
 
 
 def service_columns() -> tuple[Column, ...]:
@@ -55,7 +84,7 @@ def service_columns() -> tuple[Column, ...]:
     )
 
 
-def services_view(found: Sequence[Registered]) -> View:
+def services_view(found: Sequence[Registered], *, summary: str = "") -> View:
     """The answer of `services`."""
     rows = [
         (
@@ -65,7 +94,7 @@ def services_view(found: Sequence[Registered]) -> View:
         )
         for r in found
     ]  # fmt: skip
-    return View(service_columns(), rows, [service_json(r) for r in found])
+    return View(service_columns(), rows, [service_json(r) for r in found], summary=summary)
 
 
 def service_json(found: Registered) -> dict[str, Any]:
@@ -129,7 +158,7 @@ def instance_columns(now: float = 0.0) -> tuple[Column, ...]:
     )
 
 
-def instances_view(members: Sequence[Member], now: float) -> View:
+def instances_view(members: Sequence[Member], now: float, *, summary: str = "") -> View:
     """The answer of `instances` and `discover`."""
     rows = [
         (
@@ -140,7 +169,9 @@ def instances_view(members: Sequence[Member], now: float) -> View:
         for m in members
     ]  # fmt: skip
     names = [f"{m.instance.service}/{m.instance.id}" for m in members]
-    return View(instance_columns(now), rows, lambda: [member_json(m) for m in members], names=names)
+    return View(
+        instance_columns(now), rows, lambda: [member_json(m) for m in members], names=names, summary=summary
+    )
 
 
 def member_json(member: Member) -> dict[str, Any]:
@@ -202,7 +233,7 @@ def health_columns(now: float = 0.0, *, is_url_name: bool = False) -> tuple[Colu
 
 
 TRANSITION_COLUMNS = (                          # what --watch prints of each change where no table is drawn
-    Column("at"),
+    Column("at", show=local_time),
     Column("target"),
     Column("before", style=style),
     Column("status", style=style),

@@ -14,9 +14,10 @@ from mgov.cli.rows import (
     services_view,
 )
 from mgov.cli.view import Column, View
+from mgov.governance.fleet import suggest_service
 
 if TYPE_CHECKING:
-    pass
+    from mgov.governance.platform import Platform
 
 Glob = Annotated[str, typer.Argument(metavar="GLOB", help="Services whose name matches, such as 'ord*'")]
 Tags = Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag; repeat for more")]
@@ -32,7 +33,9 @@ def services(
     search: Annotated[str, typer.Option(metavar="TEXT", help="Only with this in name, title or description")] = "",
 ) -> View:
     """List services with the count of their instances."""
-    return services_view(ctx.obj.platform().registry.services(glob, tags=tag or (), owner=owner, search=search))
+    platform = ctx.obj.platform()
+    found = platform.registry.services(glob, tags=tag or (), owner=owner, search=search)
+    return services_view(found, summary="" if found else _nobody(platform, "service", glob))
 
 
 @command("mgov instances orders --status unhealthy", columns=instance_columns())
@@ -45,8 +48,18 @@ def instances(
 ) -> View:
     """List instances with their health as last seen."""
     session = ctx.obj
-    found = session.platform().registry.instances(glob, tags=tag or (), status=status, region=region)
-    return instances_view(found, session.clock.now())
+    platform = session.platform()
+    found = platform.registry.instances(glob, tags=tag or (), status=status, region=region)
+    summary = "" if found else _nobody(platform, "instance", glob)
+    return instances_view(found, session.clock.now(), summary=summary)
+
+
+def _nobody(platform: Platform, what: str, glob: str) -> str:
+    """What a list without rows says: how to begin, or the name that was most likely meant."""
+    if not (platform.store.keys("service/") or platform.registry.instances()):
+        return "nothing is registered; next: mgov register NAME URL"
+    near = "" if platform.registry.services(glob) else suggest_service(platform.store, glob, "")
+    return f"no {what} matches{near and f'; {near}'}"
 
 
 @command("mgov stats -o json", columns=STATS_COLUMNS)

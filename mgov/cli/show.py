@@ -8,7 +8,7 @@ import typer
 
 from mgov.cli.options import Context, command
 from mgov.cli.past import history_json, history_rows, past_rows
-from mgov.cli.rows import definition_json, dependency_text, member_json, status_text, time_of
+from mgov.cli.rows import definition_json, dependency_text, member_json, moment_shown, status_text, time_of
 from mgov.cli.view import Column, View
 from mgov.model.units import format_age, format_duration
 
@@ -38,7 +38,8 @@ def show(
         past = session.platform().past(name).get(instance)
         document = {**member_json(member), "history": history_json(past, now)}
         rows = [*_member_rows(member, now), *history_rows(past, now, session.out.encoding)]
-        return View(SHOW_COLUMNS, rows, document, has_header=False)
+        columns = (SHOW_COLUMNS[0], SHOW_COLUMNS[1]._replace(show=moment_shown(now)))
+        return View(columns, rows, document, has_header=False)
     details = registry.show(name)
     pasts = session.platform().past(name)
     configs = session.platform().configs.newest(name)

@@ -157,7 +157,7 @@ def _emit(session: Session, change: Change, widest: int) -> None:
         "reason": reason,
     }
     row = (at, change.target, change.before or "-", change.after, reason)
-    widths = (len(at or ""), widest, _STATUS_CELLS, _STATUS_CELLS, 0)
+    widths = (0, widest, _STATUS_CELLS, _STATUS_CELLS, 0)
     session.out.emit(TRANSITION_COLUMNS, row, data, name=change.target, widths=widths)
 
 

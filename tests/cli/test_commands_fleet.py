@@ -172,7 +172,7 @@ def test_stats_keep_their_json_names(mgov):
 def test_lists_are_arrays_even_when_empty(mgov):
     for verb in ("services", "instances", "maintenance"):
         assert mgov(verb, "-o", "json").out == "[]\n"
-        assert mgov(verb) == (0, "", "")
+        assert mgov(verb).out == ""
 
 
 def test_show_tells_everything_of_a_service_and_of_an_instance(mgov, tmp_path):
@@ -371,3 +371,16 @@ def test_a_faulty_manifest_is_refused_by_file_place_and_key(mgov, tmp_path, text
     assert error(result).startswith(str(file))
     assert message in error(result)
     assert contents(tmp_path / "store") == before
+
+
+def test_a_list_without_rows_says_so_and_names_what_was_meant(run, tmp_path):
+    place = str(tmp_path / "store")
+    run("init", place)
+    assert run("services", "-S", place) == (0, "", "nothing is registered; next: mgov register NAME URL\n")
+    run("register", "orders", "http://127.0.0.1:1", "-S", place)
+    assert run("services", "order", "-S", place) == (0, "", "no service matches; did you mean orders?\n")
+    assert run("instances", "order", "-S", place) == (0, "", "no instance matches; did you mean orders?\n")
+    assert run("services", "--owner", "ann", "-S", place) == (0, "", "no service matches\n")
+    assert run("instances", "x*", "-o", "json", "-S", place) == (0, "[]\n", "no instance matches\n")
+    assert run("limit", "list", "-o", "table", "-S", place) == (0, "", "nothing to list\n")
+    assert run("limit", "list", "-S", place) == run("limit", "list", "-q", "-o", "table", "-S", place) == (0, "", "")
