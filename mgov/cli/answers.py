@@ -53,7 +53,10 @@ def judge(called: Called, fail_on: int, max_body_bytes: int) -> int:
             hint=f"--max-body {format_size(max_body_bytes * 4 or MAX_BODY_BYTES)}",
         )
     if fail_on and called.status_code >= fail_on:
-        raise RemoteError(f"{called.service} answered {_status_line(called)}", hint=f"mgov health {called.service}")
+        hint = f"mgov health {called.service}"
+        if 400 <= called.status_code < 500:             # the service may be well: it is the request that it refuses
+            hint = "see what is sent with --curl; --fail-on 500 lets a 4xx pass"
+        raise RemoteError(f"{called.service} answered {_status_line(called)}", hint=hint)
     return OK
 
 

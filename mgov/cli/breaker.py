@@ -18,7 +18,7 @@ from mgov.cli.rows import OUTCOME_COLUMNS, outcomes_view
 from mgov.cli.view import View
 from mgov.errors import DeadlineExceeded, MgovError, UsageError
 from mgov.model.breaker import CANCELLED, FAILURE, HOLD_S, IGNORED, SUCCESS
-from mgov.model.breaker_policy import ERROR, TIMEOUT
+from mgov.model.breaker_policy import ERROR, TIMEOUT, check_kind
 from mgov.model.names import suggest
 from mgov.model.units import format_duration, parse_duration, parse_timeout, parse_until
 
@@ -122,6 +122,8 @@ def record(
         )
     if kind and outcome != FAILURE:
         raise UsageError("--kind belongs to a failure", hint=f"mgov breaker record {name} failure --kind {kind[:40]}")
+    if kind:
+        check_kind(kind)                                # one mistyped would count as another
     latency_s = parse_duration(latency) if latency is not None else 0.0
     done = session.platform().breakers.record(
         name, token, outcome, instance=instance, kind=kind, latency_s=latency_s

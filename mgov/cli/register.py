@@ -85,6 +85,9 @@ def register(
     With an instance, --version, --tag and --meta describe the instance, and the service while it has none of its own;
     --check-expect is the instance's too. Without one, it holds for all instances, as the other options do that say so.
     """
+    if "://" in name:
+        hint = f"mgov register {url or 'NAME'} {name[:80]}"
+        raise UsageError(f"{name[:80]!r} is a URL: the name comes first", hint=hint)
     fields = Registration(
         title=title,
         description=description,

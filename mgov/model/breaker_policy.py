@@ -155,17 +155,22 @@ def _parsed(key: str, value: "Any") -> "Any":
         raise UsageError(f"breaker.{key}: {error.message}", hint=error.hint) from None
 
 
+def check_kind(text: str, place: str = "") -> str:
+    """Return `text` if it is a kind of failure that a list may name; else raise UsageError, saying `place` first."""
+    if text in KINDS or _is_status(text):
+        return text
+    near = suggest(text, list(KINDS))
+    listed = f"one of {', '.join(KINDS)}, or a status such as 503"
+    raise UsageError(
+        f"{place}{text[:40]!r} is no kind of failure", hint=f"did you mean {near}? {listed}" if near else listed
+    )
+
+
 def _kinds(key: str, value: "Any") -> "tuple[str, ...]":
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise UsageError(f"breaker.{key} must be a list of kinds of failure, not {value!r:.40}")
     for item in value:
-        if item not in KINDS and not _is_status(item):
-            near = suggest(item, list(KINDS))
-            listed = f"one of {', '.join(KINDS)}, or a status such as 503"
-            raise UsageError(
-                f"breaker.{key}: {item[:40]!r} is no kind of failure",
-                hint=f"did you mean {near}? {listed}" if near else listed,
-            )
+        check_kind(item, f"breaker.{key}: ")
     return tuple(dict.fromkeys(value))
 
 

@@ -104,7 +104,8 @@ def split_url(text: str) -> tuple[str, str, int, str]:
     scheme, found, rest = text.partition("://")
     scheme = scheme.lower()
     if not found or not scheme or not _SCHEME.issuperset(scheme) or not scheme[0].isalpha():
-        raise UsageError(f"{shown!r} is not an absolute URL", hint="write it like http://127.0.0.1:8080")
+        place = text.partition("/")[0] if not found and ":" in text and _is_plain(text) else "127.0.0.1:8080"
+        raise UsageError(f"{shown!r} is not an absolute URL", hint=f"write it like http://{place[:80]}")
     cut = min((i for i in (rest.find("/"), rest.find("?"), rest.find("#")) if i >= 0), default=len(rest))
     place, path = rest[:cut], rest[cut:]
     if "@" in place:

@@ -55,13 +55,15 @@ def parse_timeout(text: str) -> float:
 def format_duration(seconds: float) -> str:
     """The shortest text that `parse_duration` reads back as `seconds`, to the millisecond: `90s` is `1m30s`."""
     ms = round(seconds * 1000)
-    if ms == 0:
-        return "0s"
+    if ms < 1000:
+        return f"{ms}ms" if ms else "0s"
     parts = []
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
         count, ms = divmod(ms, size)
         if count:
             parts.append(f"{count}{unit}")
+    if ms:
+        parts.append(f"{ms / 1000:.3f}".rstrip("0").rstrip(".") + "s")
     return "".join(parts)
 
 

@@ -221,6 +221,9 @@ def test_what_is_forced_open_says_so(mgov):
          "hint: did you mean success? one of success, failure, ignored, cancelled\n"),
         (("record", "payments", "success", "--kind", "5xx"), 2,
          "mgov: --kind belongs to a failure\nhint: mgov breaker record payments failure --kind 5xx\n"),
+        (("record", "payments", "failure", "--kind", "tiemout"), 2,
+         "mgov: 'tiemout' is no kind of failure\nhint: did you mean timeout? one of refused, timeout, reset, tls, "
+         "protocol, 4xx, 5xx, error, or a status such as 503\n"),
         (("record", "payments", "success", "soon"), 2,
          "mgov: 'soon' is not a token\nhint: give what mgov breaker check printed\n"),
         (("record", "payments", "success", "--latency", "5"), 2, "mgov: '5' is not a duration\nhint: 5s\n"),

@@ -66,7 +66,8 @@ def test_with_i_the_head_comes_before_the_body(mgov):
 def test_a_status_from_400_on_is_7_and_its_body_is_printed_all_the_same(mgov, server):
     server.plan = says(404, b"nothing")
     code, out, err = mgov("call", "orders", "-q")
-    assert (code, out, err) == (7, "nothing", "mgov: orders answered HTTP 404 Not Found\nhint: mgov health orders\n")
+    assert (code, out, err) == (7, "nothing", "mgov: orders answered HTTP 404 Not Found\n"
+                                "hint: see what is sent with --curl; --fail-on 500 lets a 4xx pass\n")
     assert mgov("call", "orders", "-q", "--fail-on", "500") == (0, "nothing", "")
     assert mgov("call", "orders", "-q", "--fail-on", "0") == (0, "nothing", "")
     server.plan = says(302, b"", Location="http://169.254.169.254/")

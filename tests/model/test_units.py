@@ -30,6 +30,15 @@ def test_a_duration_is_read(text, seconds):
 
 
 @pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (0.25, "250ms"), (0.9996, "1s"), (1.6, "1.6s"), (35.996, "35.996s"), (61.5, "1m1.5s"), (90, "1m30s"),
+     (3600.25, "1h0.25s"), (86400, "1d"), (1000, "16m40s")],
+)  # fmt: skip
+def test_a_duration_is_written_as_a_person_would_write_it(seconds, text):
+    assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
     "text", ["", "10", "s", "1x", "-1s", "1.2.3s", ".s", "1s2", "1e3s", "9" * 400 + "s", "٣s", "367d"]
 )
 def test_what_is_no_duration_is_refused(text):
