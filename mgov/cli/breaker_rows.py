@@ -31,11 +31,11 @@ _STYLES = {
 def list_columns(now: float = 0.0) -> tuple[Column, ...]:
     """The columns of `breaker list`."""
     return (
-        Column("name"),
+        Column("name", cut_rank=2),
         Column("instance"),
-        Column("state", style=_STYLES.get),
+        Column("state", style=_STYLES.get, cut_rank=2),
         Column("failures", "right"),
-        Column("retry_at", show=_wait_shown(now)),
+        Column("retry_at", show=_wait_shown(now), cut_rank=2),
         Column("total", "right"),
         Column("failed", "right"),
         Column("rejected", "right"),
@@ -182,7 +182,9 @@ def _change(transition: Transition, now: float) -> str:
 
 
 def _left(seconds: float) -> str:
-    return format_duration(max(1.0, -(-seconds // 1)))
+    """How long that is still, rounded up to the second, and to the minute from ten minutes on."""
+    step_s = 60.0 if seconds >= 600 else 1.0
+    return format_duration(max(1.0, -(-seconds // step_s) * step_s))
 
 
 def retry_at(breaker: Breaker) -> str | None:

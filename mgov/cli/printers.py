@@ -16,6 +16,7 @@ from mgov.model.names import suggest
 from mgov.model.record import NamedTuple
 
 _NARROWEST = 4                                          # cells left to a column before whole lines are cut
+_LONG = 16                                              # cells of which enough is left to tell what was cut
 _FOLDED_LEAST = 24                                      # cells below which folded words are no longer read as a line
 _NARROWEST_WRAPPED = 8                                  # and before its words are no longer told on further lines
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")             # what a spreadsheet takes for a formula (OWASP, CSV injection)
@@ -70,7 +71,8 @@ def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = Fals
         if may_wrap:
             widths[-1] = min(widths[-1], room)
         else:
-            widths = _squeeze(widths, look.width, [c.cut_rank for c in columns])
+            told = [max(cells(line[i]) for line in lines) for i in range(len(columns))]
+            widths = _squeeze(widths, look.width, [c.cut_rank for c in columns], told)
             may_wrap = not view.has_header and min(widths) >= _NARROWEST_WRAPPED
         if may_wrap:
             lines, styles = _told_whole(lines, styles, widths)
@@ -141,17 +143,24 @@ def _style(column: Column, value: Any, look: Look) -> str | None:
     return column.style(value) if column.style and look.has_color else None
 
 
-def _squeeze(widths: Sequence[int], width: int, ranks: Sequence[int]) -> list[int]:
-    """Take cells from the widest column of the lowest rank until the line fits or nothing can be taken."""
+def _squeeze(widths: Sequence[int], width: int, ranks: Sequence[int], told: Sequence[int]) -> list[int]:
+    """Take cells from the widest column of the lowest rank until the line fits or nothing can be taken.
+
+    Behind rank 0 and what is long, the headers are cut that are wider than what is `told` below them: a header can be
+    guessed from its beginning, a name cannot.
+    """
     left = sum(widths) + len(GAP) * (len(widths) - 1) - width
     squeezed = list(widths)
-    for rank in sorted(set(ranks)):
-        near = [i for i, own in enumerate(ranks) if own == rank]
+    everyone = range(len(widths))
+    steps = [([i for i in everyone if ranks[i] == rank], [_NARROWEST] * len(widths)) for rank in sorted({0, *ranks})]
+    steps[1:1] = [([*everyone], [_LONG] * len(widths)), ([*everyone], [max(_NARROWEST, own) for own in told])]
+    for near, least in steps:
         while left > 0:
-            widest = max(near, key=lambda i: squeezed[i])
-            if squeezed[widest] <= _NARROWEST:
+            wide = [i for i in near if squeezed[i] > least[i]]
+            if not wide:
                 break
-            floor = max([_NARROWEST, *(squeezed[i] for i in near if i != widest)])
+            widest = max(wide, key=lambda i: squeezed[i])
+            floor = max([least[widest], *(squeezed[i] for i in wide if i != widest)])
             take = min(left, max(1, squeezed[widest] - floor))
             squeezed[widest] -= take
             left -= take

@@ -72,13 +72,13 @@ def moment_shown(now: float) -> Callable[[Any], Any]:
 def service_columns() -> tuple[Column, ...]:
     """The columns of `services`."""
     return (
-        Column("name"),
+        Column("name", cut_rank=2),
         Column("version"),
         Column("owner"),
         Column("instances", "right"),
         Column("healthy", "right"),
         Column("tags", show=_joined),
-        Column("title"),
+        Column("title", cut_rank=0),
         Column("dependencies", show=_joined, is_wide_only=True),
         Column("revision", "right", is_wide_only=True),
     )
@@ -142,9 +142,9 @@ def dependency_text(dependency: Dependency) -> str:
 def instance_columns(now: float = 0.0) -> tuple[Column, ...]:
     """The columns of `instances` and `discover`; `now` is what ages are counted from in a table."""
     return (
-        Column("service"),
+        Column("service", cut_rank=2),
         Column("id"),
-        Column("url"),
+        Column("url", cut_rank=0),
         Column("status", style=style, cut_rank=2),
         Column("checked_at", show=age_shown(now)),
         Column("reason"),
@@ -213,7 +213,7 @@ def member_json(member: Member) -> dict[str, Any]:
 def health_columns(now: float = 0.0, *, is_url_name: bool = False) -> tuple[Column, ...]:
     """The columns of `health`; `is_url_name` where a target has no other name, so that it must not be cut first."""
     return (
-        Column("service", is_optional=True),            # bare URLs have neither
+        Column("service", cut_rank=2, is_optional=True),    # bare URLs have neither
         Column("instance", is_optional=True),
         Column("status", style=style, cut_rank=2),
         Column("latency_ms", "right"),

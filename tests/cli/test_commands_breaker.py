@@ -269,3 +269,10 @@ def test_a_policy_in_a_manifest_is_applied_shown_and_refused_by_name(run, mgov, 
     assert run("apply", "-f", str(manifest), "-S", store) == (
         2, "", f"mgov: {manifest}: services.payments: a breaker has no key 'treshold'\nhint: did you mean threshold?\n"
     )  # fmt: skip
+
+
+def test_how_long_is_left_is_told_to_the_minute_where_that_is_long_and_survives_a_narrow_terminal(mgov):
+    mgov("trip", "payments", "--until", "6670s", "--reason", "being repaired by the accounts team")
+    row = next(line for line in mgov("list", tty=True, env={"COLUMNS": "60", "NO_COLOR": "1"}).out.splitlines()
+               if line.startswith("payments") and " open " in line)
+    assert "  in 1h52m  " in row

@@ -87,9 +87,8 @@ def test_looking_and_dry_runs_change_no_byte_of_the_store(mgov, tmp_path, argv):
         (("register", "orders", "http://h:99999"), 2, "port must be a number from 1 to 65535, not 99999"),
         (("register", "orders", "http://h/\r\nX: y"), 2, "has a space or a control character in the URL"),
         (("register", "orders", "http://u:secret@h"), 2, "a URL with user information would store a secret"),
-        (("register", "orders", "h:80"), 2, "'h:80' is not an absolute URL\nhint: write it like http://h:80\n"),
-        (("register", "http://h:80", "orders"), 2,
-         "'http://h:80' is a URL: the name comes first\nhint: mgov register orders http://h:80\n"),
+        (("register", "orders", "h:80"), 2, "'h:80' is not an absolute URL"),
+        (("register", "http://h:80", "orders"), 2, "'http://h:80' is a URL: the name comes first"),
         (("register", "orders", "http://h/x"), 2, "an instance's URL ends after the port, not with '/x'"),
         (("register", "orders", "--region", "eu"), 2, "--region belongs to an instance"),
         (("register", "orders", "--id", "x"), 2, "instance x has neither an address nor a TTL"),
@@ -386,3 +385,10 @@ def test_a_list_without_rows_says_so_and_names_what_was_meant(run, tmp_path):
     assert run("instances", "x*", "-o", "json", "-S", place) == (0, "[]\n", "no instance matches\n")
     assert run("limit", "list", "-o", "table", "-S", place) == (0, "", "nothing to list\n")
     assert run("limit", "list", "-S", place) == run("limit", "list", "-q", "-o", "table", "-S", place) == (0, "", "")
+
+
+def test_an_address_that_is_typed_without_http_or_before_its_name_is_given_back_as_it_should_be(mgov):
+    assert mgov("register", "orders", "h:80/x").err.endswith("hint: write it like http://h:80\n")
+    assert mgov("register", "orders", "h").err.endswith("hint: write it like http://127.0.0.1:8080\n")
+    assert mgov("register", "http://h:80", "orders").err.endswith("hint: mgov register orders http://h:80\n")
+    assert mgov("register", "http://h:80").err.endswith("hint: mgov register NAME http://h:80\n")

@@ -182,3 +182,28 @@ def test_what_is_wrapped_is_whole_and_fits_where_there_is_room_for_a_word(indent
     lines = wrapped(" " * indent + text, room)
     assert room < 8 or all(cells(line) <= room for line in lines)
     assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+NARROW = View(
+    (Column("name", cut_rank=2), Column("failures", "right"), Column("rejected", "right"), Column("reason")),
+    [("payments", 5, 12, "tripped by hand"), ("orders", 0, 0, "")],
+)
+
+
+def narrow(width):
+    return table(NARROW, (), Look(width, False, str))
+
+
+def test_where_it_is_narrow_headers_are_cut_before_what_stands_below_them():
+    assert narrow(45).startswith("NAME      FAILURES  REJECTED  REASON\n")
+    assert narrow(41).startswith("NAME      FAILU…  REJEC…  REASON\n")
+    assert narrow(37) == (
+        "NAME      FAI…  REJ…  REASON\n"
+        "payments     5    12  tripped by hand\n"
+        "orders       0     0  -\n"
+    )
+
+
+def test_where_it_is_narrower_still_cells_are_cut_and_the_name_last():
+    assert narrow(28).splitlines()[1] == "payments     5    12  tripp…"
+    assert narrow(24).splitlines()[1] == "payme…     5    12  tri…"
