@@ -54,7 +54,7 @@ def commit(store: FilesStore, writes: Sequence[Write], *, operation: str, messag
             last = recover(store, lock)
             batch = Batch(store, lock.root, last, operation, message)
             _check_none_lost(store, lock)
-            batch.adopt_policy(was_absent=lock.read().get("policy") == GONE)
+            batch.adopt_policy(was_absent=_policy_before(lock) == GONE)
             batch.stage(writes)
         except OSError as error:
             raise translate(error, f"cannot write to {store.location}") from error
@@ -93,7 +93,7 @@ def recover(store: FilesStore, lock: Lock) -> int:
             f"a write to {store.location} was left unfinished and can be neither completed nor undone",
             hint=REPAIR_HINT,
         )
-    lock.note({"revision": last})
+    lock.note({"revision": last, "policy": left.get("policy", "")})
     return last
 
 
@@ -104,12 +104,12 @@ def carry_out(store: FilesStore, lock: Lock, plan: Plan, last: int) -> int:
     """
     what = f"cannot write to {store.location}"
     try:
-        lock.note({"plan": plan.to_fields(), "revision": last})
+        lock.note({"plan": plan.to_fields(), "revision": last, "policy": _policy_before(lock)})
         prepare(lock.root, plan)
         _check_unchanged(store, lock, plan)
     except BaseException as error:
         if undo(lock.root, plan):
-            _note_settled(store, lock, last)
+            _note_settled(store, lock, last, policy=_policy_before(lock))
         if isinstance(error, OSError):
             raise translate(error, what) from error
         if isinstance(error, MemoryError):
@@ -124,7 +124,7 @@ def carry_out(store: FilesStore, lock: Lock, plan: Plan, last: int) -> int:
     except OSError as error:
         raise _unknown(store, error) from error
     added = _append(store, lock, plan)
-    _note_settled(store, lock, plan.last_revision)
+    _note_settled(store, lock, plan.last_revision, policy=_policy_now(lock))
     return added
 
 
@@ -151,7 +151,7 @@ def _undone_or_unknown(store: FilesStore, lock: Lock, plan: Plan, error: OSError
     if not undo(lock.root, plan):
         return _unknown(store, error)
     # A reader may have seen the revisions that were taken back: they are not given again.
-    _note_settled(store, lock, plan.last_revision)
+    _note_settled(store, lock, plan.last_revision, policy=_policy_before(lock))
     return translate(error, f"cannot write to {store.location}")
 
 
@@ -174,17 +174,20 @@ def _check_unchanged(store: FilesStore, lock: Lock, plan: Plan) -> None:
         raise Conflict(f"{changed[0]} was edited at this moment", hint="repeat the command")
 
 
-def _note_settled(store: FilesStore, lock: Lock, revision: int) -> None:
+def _note_settled(store: FilesStore, lock: Lock, revision: int, *, policy: str) -> None:
     # The write is done or undone; a plan that stays behind is recognised as such by the next holder.
     try:
-        lock.note({
-            "revision": revision, "services_mtime_ns": _services_mtime_ns(store), "policy": _policy_mark(lock),
-        })
+        lock.note({"revision": revision, "services_mtime_ns": _services_mtime_ns(store), "policy": policy})
     except OSError:
         pass
 
 
-def _policy_mark(lock: Lock) -> str:
+def _policy_before(lock: Lock) -> str:
+    """What the last write that was not taken back left of policy.toml: its etag, '' where that is not known."""
+    return str(lock.read().get("policy", ""))
+
+
+def _policy_now(lock: Lock) -> str:
     try:
         return etag(read_file(lock.root, *place_of(POLICY)))
     except OSError:

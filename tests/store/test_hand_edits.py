@@ -192,7 +192,7 @@ def test_many_vanished_files_are_seen_also_behind_a_writer_that_died(place: Path
     """Row 97: finishing somebody's write does not make the loss look like mgov's own doing."""
     store = fleet(place)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mgov.store.commit, "_note_settled", lambda *_: None)
+        patch.setattr(mgov.store.commit, "_note_settled", lambda *_, **__: None)
         put(store, "service/s9", name="s9", title="last")
     for number in range(3):
         (place / "services" / f"s{number}.toml").unlink()

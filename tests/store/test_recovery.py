@@ -201,7 +201,7 @@ def test_a_person_who_edits_after_a_crash_does_not_lose_what_was_acknowledged(tm
     lock = place / "lock" / "intent"
     planned: list[bytes] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mgov.store.commit, "_note_settled", lambda *_: planned.append(lock.read_bytes()))
+        patch.setattr(mgov.store.commit, "_note_settled", lambda *_, **__: planned.append(lock.read_bytes()))
         open_files(place).write_many(BATCH, operation="batch")
     assert b'"plan"' in planned[0]
     definition = place / "services" / "a.toml"
