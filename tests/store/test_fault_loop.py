@@ -218,7 +218,7 @@ def test_a_log_that_cannot_be_written_takes_the_change_back(template: Path, tmp_
             OPERATIONS["update"](store)
     assert (place / "changes.jsonl").read_bytes() == log
     assert values(place)["service/old"]["title"] == "first"
-    assert put(store, "service/old", name="old", title="again") == "5"
+    assert put(store, "service/old", name="old", title="again") == "6"
 
 
 @pytest.mark.parametrize("call", ["close", "unlink", "flock"])
