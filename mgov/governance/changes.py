@@ -6,7 +6,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mgov.errors import Compacted, NotFound
+from mgov.errors import Compacted, NotFound, StoreDamaged
 from mgov.governance.current import values_around
 from mgov.governance.fleet import suggest_service
 from mgov.governance.leaving import forget_instances, forget_services
@@ -215,12 +215,21 @@ class Changes:
             if change.action == DELETE:
                 after = None
             elif later is None:
-                after = value_of(self._store.read(change.key))
+                after = value_of(self._now(change, earlier))
             else:
                 after = None if later.action == CREATE else value_of(earlier.read(later.key, later.revision))
         except Compacted:
             return Difference(change, None, None, is_kept=False)
         return Difference(change, before, after)
+
+    def _now(self, change: Change, earlier: Earlier) -> Document | None:
+        """What there is since the newest change of a key; of a policy that was spoilt since, what was taken in last."""
+        try:
+            return self._store.read(change.key)
+        except StoreDamaged:
+            if change.key != POLICY:
+                raise
+            return earlier.read(POLICY, str(revision_order(change.revision) + 1))
 
 
 def _matcher(key: str) -> Any:

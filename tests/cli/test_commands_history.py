@@ -249,6 +249,19 @@ def test_the_policy_has_a_history_and_an_edit_of_it_is_taken_back(mgov, store):
         ("created", None, "policy"), ("created", "orders", "service/orders")]
 
 
+def test_what_was_changed_is_told_also_where_the_policy_was_spoilt_since(mgov, store):
+    (store / "policy.toml").write_text("[audit.weights]\ncycle = 0\n")
+    mgov("register", "orders")
+    (store / "policy.toml").write_text("[audit")
+    assert columns(mgov("history", "--diff"), 3, 4, 7) == [
+        ("adopted", "policy", "no longer kept"), ("created", "service/orders", "origin: register")]
+    (store / "policy.toml").write_text("[audit.weights]\ncycle = 1\n")
+    mgov("register", "orders")
+    (store / "policy.toml").write_text("[audit")
+    assert columns(mgov("history", "policy", "--diff"), 7)[-1] == (
+        'audit: {"weights": {"cycle": 0}} -> {"weights": {"cycle": 1}}',)
+
+
 def test_an_edit_of_the_policy_that_no_write_has_seen_is_named_with_what_takes_it_in(mgov, store):
     mgov("register", "orders")
     (store / "policy.toml").write_text("[audit.weights]\ncycle = 0\n")
