@@ -80,7 +80,7 @@ class Assembly:
     def __init__(self, files: Files, note: Callable[[str, int], None]) -> None:
         self._files = files
         self._note = note
-        self._included: set[str] = set()
+        self._included: set[tuple[str, ...]] = set()
         self._left = MAX_TAKEN
 
     def parts(self, opened: Opened, environ: Mapping[str, str], chain: tuple[str, ...] = ()) -> Iterator[Part]:
@@ -126,13 +126,14 @@ class Assembly:
         found = [self._files.compose(path, opened.folder, line) for path in paths]
         if not found:
             raise Malformed("an include needs a path", line)
-        if found[0].key in chain:
+        if any(one.key in chain for one in found):
             raise Malformed("the includes go round in a circle", line)
         if len(chain) > MAX_STEPS:
             raise Malformed(f"more than {MAX_STEPS} files include each other", line)
-        if found[0].key in self._included:              # two that are included may both include a third
+        keys = tuple(one.key for one in found)
+        if keys in self._included:                      # two that are included may both include a third
             return
-        self._included.add(found[0].key)
+        self._included.add(keys)
         said = text_at(stated, "project_directory")
         folder = self._files.folder(interpolate(said, environ, line=line), opened.folder) if said else found[0].folder
         stated_files = [(text_of(path, "env_file", at), at) for path, at in _entries(stated, "env_file")]

@@ -239,3 +239,9 @@ def test_long_lists_of_services_that_extend_each_other_are_joined_in_no_time():
     ports = ", ".join(f"'{at}'" for at in range(1, 20_000))
     files = {"compose.yml": f"services:\n  a: {{expose: [{ports}]}}\n  b: {{extends: a, expose: [{ports}]}}\n"}
     assert by_name(files)["b"].service is not None
+
+
+def test_of_two_includes_that_begin_with_the_same_file_both_count():
+    files = {"compose.yml": "include: [{path: [base.yml, a.yml]}, {path: [base.yml, b.yml]}]\n",
+             "base.yml": "volumes: {v: {}}", "a.yml": "services: {a: {}}", "b.yml": "services: {b: {}}"}  # fmt: skip
+    assert {"a", "b"} <= by_name(files).keys()
