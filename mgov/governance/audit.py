@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
 from mgov.governance.breaker_store import kept
+from mgov.governance.definition import definition_tables
 from mgov.governance.fleet import suggest_service
 from mgov.model.auditpolicy import check_rules
 from mgov.model.graph import Graph
@@ -56,8 +57,7 @@ class Audit:
 
     def _facts(self, policy: AuditPolicy) -> Facts:
         """What the rules look at, as the store holds it now."""
-        named = ((document.key.partition("/")[2], document.value) for document in self._store.scan("service/"))
-        services = {name: parse_service(name, value) for name, value in named}
+        services = {name: parse_service(name, table) for name, table in definition_tables(self._store).items()}
         damaged = self._left_out("services/")
         instances: dict[str, list[Instance]] = {}
         for document in self._store.scan("instance/"):

@@ -1,5 +1,5 @@
-"""Changing a part of a registered service's definition: read, a pure function, written on the condition that nobody
-was quicker.
+"""The definitions of services: all as tables, and changing a part of one: read, a pure function, written on the
+condition that nobody was quicker.
 """
 
 from __future__ import annotations
@@ -17,7 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mgov.model.service import Service
-    from mgov.store.base import Store
+    from mgov.store.base import Document, Store, Value
+
+
+def definition_tables(store: Store) -> dict[str, Value]:
+    """The definition of each registered service, as its table."""
+    return {document.key.partition("/")[2]: document.value for document in store.scan("service/")}
+
+
+def read_to_change(store: Store, name: str) -> Document | None:
+    """A definition that is going to be changed, None where there is none; StoreDamaged where it is invalid."""
+    document = store.read(service_key(name))
+    if document is not None and document.is_held:
+        raise StoreDamaged(f"the definition of {name} is invalid, so nothing of it is changed", hint="mgov store check")
+    return document
 
 
 def change_definition(store: Store, name: str, change: Callable[[Service], Service], *, operation: str) -> Outcome:
@@ -27,13 +40,9 @@ def change_definition(store: Store, name: str, change: Callable[[Service], Servi
     """
     check_name(name)
     for _ in range(UPDATE_ATTEMPTS):
-        document = store.read(service_key(name))
+        document = read_to_change(store, name)
         if document is None:
             raise NotFound(f"no service {name}", hint=suggest_service(store, name, f"mgov register {name}"))
-        if document.is_held:
-            raise StoreDamaged(
-                f"the definition of {name} is invalid, so nothing of it is changed", hint="mgov store check"
-            )
         known = parse_service(name, document.value)
         wanted = change(known)
         if wanted == known:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mgov.errors import NotFound
+from mgov.governance.definition import definition_tables
 from mgov.governance.fleet import all_members, suggest_service
 from mgov.model.graph import Edge, Graph
 from mgov.model.health import HEALTHY, STARTING
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mgov.model.graphdiff import GraphDiff
     from mgov.model.impact import Impact
     from mgov.model.picture import Node, Picture
-    from mgov.store.base import Store, Value
+    from mgov.store.base import Store
 
 
 class Order(NamedTuple):
@@ -83,7 +84,7 @@ class Graphs:
         from mgov.model.cycles import Cycle, shortest_cycle
         from mgov.model.waves import waves
 
-        services = self._values()
+        services = definition_tables(self._store)
         graph = Graph.of_definitions(services)
         for name in names:
             if check_name(name) not in services:
@@ -104,14 +105,14 @@ class Graphs:
         """All that suffer when `name` fails, who breaks first, each with the path and the owner."""
         from mgov.model.impact import impacts_of
 
-        services = self._values()
+        services = definition_tables(self._store)
         graph = Graph.of_definitions(services)
         self._check_known(graph, name)
         return [Affected(impact, services[impact.service].get("owner", "")) for impact in impacts_of(graph, name)]
 
     def path(self, start: str, end: str) -> list[Edge]:
         """The edges of a shortest way from `start` to `end`; [] where `start` does not need `end`."""
-        graph = Graph.of_definitions(self._values())
+        graph = Graph.of_definitions(definition_tables(self._store))
         self._check_known(graph, start)
         self._check_known(graph, end)
         way = graph.path(start, end)
@@ -142,14 +143,11 @@ class Graphs:
 
     # -- inside
 
-    def _values(self) -> dict[str, Value]:
-        return {document.key.partition("/")[2]: document.value for document in self._store.scan("service/")}
-
     def _services(self) -> dict[str, Service]:
-        return {name: parse_service(name, value) for name, value in self._values().items()}
+        return {name: parse_service(name, value) for name, value in definition_tables(self._store).items()}
 
     def _graph(self, is_synchronous: bool) -> Graph:
-        graph = Graph.of_definitions(self._values())
+        graph = Graph.of_definitions(definition_tables(self._store))
         return graph.synchronous() if is_synchronous else graph
 
     def _part(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mgov.errors import Conflict, NotFound, StoreDamaged, UsageError
+from mgov.errors import Conflict, NotFound, UsageError
+from mgov.governance.definition import definition_tables, read_to_change
 from mgov.governance.fleet import Member, all_members, member_of, members_of, suggest_service
 from mgov.governance.heartbeats import beat, target_of
 from mgov.governance.leaving import Pruned, prune, remove_instance, remove_service
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mgov.clock import Clock
     from mgov.model.graph import Graph
     from mgov.model.registration import Registration
-    from mgov.store.base import Document, Store, Value
+    from mgov.store.base import Document, Store
 
 
 class Registered(NamedTuple):
@@ -80,7 +81,7 @@ class Registry:
         wanted = given.instance_id(url) if given.names_instance(url) else ""
         expect = ABSENT if create_only else expect_revision
         for _ in range(UPDATE_ATTEMPTS):
-            before = self._read_service(name), self._store.read(instance_key(name, wanted)) if wanted else None
+            before = read_to_change(self._store, name), self._store.read(instance_key(name, wanted)) if wanted else None
             service = _merged_service(before[0], name, given, has_instance=bool(wanted), replace=replace, origin=origin)
             writes = [_guarded(service.key, to_table(service), before[0], None if wanted else expect)]
             if wanted:
@@ -198,13 +199,13 @@ class Registry:
         """The dependency graph that the services declare."""
         from mgov.model.graph import Graph
 
-        return Graph.of_definitions(self._tables())
+        return Graph.of_definitions(definition_tables(self._store))
 
     def with_needs(self, patterns: Sequence[str]) -> list[str]:
         """`patterns`, and the registered services that those which match any of them need, directly or not."""
         from mgov.model.graph import Graph
 
-        registered = self._tables()
+        registered = definition_tables(self._store)
         graph = Graph.of_definitions(registered)
         named = {name for name in registered if any(matches(pattern, name) for pattern in patterns)}
         needed = {need for name in named for need in graph.needs(name) if need in registered}
@@ -222,7 +223,7 @@ class Registry:
 
     def statistics(self) -> dict[str, Any]:
         """{total_services, total_instances, healthy_instances, services: {NAME: {total, healthy, unhealthy}}}."""
-        services = {name: {"total": 0, "healthy": 0, "unhealthy": 0} for name in self._tables()}
+        services = {name: {"total": 0, "healthy": 0, "unhealthy": 0} for name in definition_tables(self._store)}
         for member in all_members(self._store, now=self._clock.now()):
             counts = services.setdefault(member.instance.service, {"total": 0, "healthy": 0, "unhealthy": 0})
             counts["total"] += 1
@@ -237,21 +238,10 @@ class Registry:
 
     # -- inside
 
-    def _tables(self) -> dict[str, Value]:
-        return {document.key.partition("/")[2]: document.value for document in self._store.scan("service/")}
-
     def _definitions(self) -> Iterable[tuple[Service, str]]:
         for document in self._store.scan("service/"):
             name = document.key.partition("/")[2]
             yield parse_service(name, document.value), document.revision
-
-    def _read_service(self, name: str) -> Document | None:
-        document = self._store.read(service_key(name))
-        if document is not None and document.is_held:
-            raise StoreDamaged(
-                f"the definition of {name} is invalid, so nothing of it is changed", hint="mgov store check"
-            )
-        return document
 
     def _merged_instance(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mgov.errors import NotFound
 from mgov.governance.breaker_store import Shown
 from mgov.governance.changes import Changes
+from mgov.governance.definition import definition_tables
 from mgov.governance.events import breaker_events, change_events, health_events
 from mgov.governance.fleet import suggest_service
 from mgov.governance.observed import Observed
@@ -83,7 +84,7 @@ class Explaining:
         """What the store holds of why `name` is as it is; NotFound for a service that nobody registered."""
         check_name(name)
         now = self._clock.now()
-        tables = {document.key.partition("/")[2]: document.value for document in self._store.scan("service/")}
+        tables = definition_tables(self._store)
         graph = Graph.of_definitions(tables)
         needs = graph.needs(name)
         around = {name, *needs, *graph.dependents(name)}
