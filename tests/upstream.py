@@ -70,3 +70,13 @@ class Upstream:
 def says(status: int, body: bytes = b"", **headers: str) -> Callable[[int], Answer]:
     """The same answer each time; `Retry_After="1"` is a header."""
     return lambda n: (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+
+
+def stalls(let_go: threading.Event) -> Callable[[int], Answer]:
+    """No answer until the test lets go, and 200 then; at most ten seconds."""
+
+    def plan(n: int) -> Answer:
+        let_go.wait(10)
+        return 200, {}, b""
+
+    return plan

@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 import pytest
-from upstream import Upstream, says
+from upstream import Upstream, says, stalls
 
 ID = re.compile(r"\b[0-9a-f]{32}\b")
 
@@ -188,12 +188,7 @@ def test_failures_open_the_breaker_for_the_next_command_and_no_breaker_asks_none
 
 def test_a_deadline_that_runs_out_is_5(mgov, server):
     let_go = threading.Event()
-
-    def stall(n):
-        let_go.wait(10)
-        return 200, {}, b""
-
-    server.plan = stall
+    server.plan = stalls(let_go)
     try:
         code, out, err = mgov("call", "orders", "--deadline", "400ms")
     finally:

@@ -7,7 +7,7 @@ import threading
 import pytest
 from certificates import Certificates, TlsServer
 from fakes import FakeClock
-from upstream import Upstream, says
+from upstream import Upstream, says, stalls
 
 from mgov.clock import SystemClock
 from mgov.errors import DeadlineExceeded, NoneHealthy, NotFound, RateLimited, Refused, RemoteError, UsageError
@@ -321,12 +321,7 @@ def test_one_deadline_holds_over_all_attempts(make, platform, clock, serve):
 
 def test_running_into_the_deadline_is_one_thing_and_into_an_attempts_timeout_another(make, platform, serve):
     let_go = threading.Event()
-
-    def stall(n):
-        let_go.wait(10)
-        return 200, {}, b""
-
-    fleet(platform, serve(stall).url)
+    fleet(platform, serve(stalls(let_go)).url)
     try:
         with pytest.raises(DeadlineExceeded, match=r"orders did not answer within 100ms \(a: no answer within \d+ms\)"):
             make(platform, SystemClock()).get("orders", terms=Terms(deadline_s=0.1))
@@ -588,19 +583,14 @@ def test_a_url_stands_in_and_is_told_none_of_the_callers_headers(make, platform,
 
 def test_of_the_deadline_time_is_kept_for_the_url_that_may_stand_in(make, platform, serve):
     let_go = threading.Event()
-
-    def stall(n):
-        let_go.wait(10)
-        return 200, {}, b""
-
-    fleet(platform, serve(stall).url)
+    fleet(platform, serve(stalls(let_go)).url)
     spare = serve(says(200, b"spare"))
     try:
         called = make(platform, SystemClock()).get("orders", terms=Terms(deadline_s=0.4, fallback_url=spare.url))
         assert called.body == b"spare"
         why = r"orders did not answer within 400ms \(a: no answer within (2[5-9]\d|300)ms\)"
         assert re.fullmatch(why, called.failure)
-        spare.plan = stall
+        spare.plan = stalls(let_go)
         with pytest.raises(DeadlineExceeded, match=r"; http://\S+ does not stand in: no answer within [1-9]\d{0,2}ms$"):
             make(platform, SystemClock()).get("orders", terms=Terms(deadline_s=0.4, fallback_url=spare.url))
     finally:
@@ -688,12 +678,7 @@ def test_on_an_event_loop_the_same_rules_hold_and_many_run_at_once(make, platfor
 
 def test_a_cancelled_call_frees_its_permits(make, platform, clock, serve):
     let_go, breakers = threading.Event(), FakeBreakers()
-
-    def stall(n):
-        let_go.wait(10)
-        return 200, {}, b""
-
-    fleet(platform, serve(stall).url)
+    fleet(platform, serve(stalls(let_go)).url)
 
     async def act():
         calls = AsyncCalls(make(platform, clock, breakers=breakers))

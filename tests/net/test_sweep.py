@@ -172,25 +172,8 @@ def test_a_shortage_is_tried_again_when_others_have_given_back_what_they_held(si
     assert virtual_time.now_s - began_s == pytest.approx(3 * 0.2)       # one at a time from then on
 
 
-def test_never_more_probes_run_at_once_than_asked(hostile):
-    running, most = 0, 0
-    original = probe_module.PROBES["http"]
-
-    async def counted(target, place, link, seen):
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        try:
-            await original(target, place, link, seen)
-        finally:
-            running -= 1
-
-    probe_module.PROBES["http"] = counted
-    try:
-        sweep_now([Target(hostile.url("/ok"))] * 40, concurrency=5)
-    finally:
-        probe_module.PROBES["http"] = original
-    assert most == 5
+def test_never_more_probes_run_at_once_than_asked(hostile, monkeypatch):
+    assert most_at_once("http", [Target(hostile.url("/ok"))] * 40, monkeypatch, concurrency=5) == 5
 
 
 def open_sockets() -> int:
