@@ -37,6 +37,14 @@ def server():
 
 
 @pytest.fixture
+def gone():
+    """The address of a server that has stopped."""
+    with Loopback() as running:
+        pass
+    return running
+
+
+@pytest.fixture
 def clock(monkeypatch):
     """The clock of every command, which the test moves."""
     fake = FakeClock()

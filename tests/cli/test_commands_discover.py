@@ -1,17 +1,6 @@
-"""discover and health, over real servers on loopback."""
+"""discover, over real servers on loopback."""
 
 import json
-
-import pytest
-from loopback import Loopback
-
-
-@pytest.fixture
-def gone():
-    """The address of a server that has stopped."""
-    with Loopback() as running:
-        pass
-    return running
 
 
 def test_discover_probes_what_nobody_looked_at_and_answers_in_every_form(mgov, server):
@@ -83,48 +72,6 @@ def test_a_watch_in_json_is_one_line_for_each_answer(mgov, monkeypatch, server):
     assert watched.code == 130
     (line,) = watched.out.splitlines()
     assert [m["id"] for m in json.loads(line)] == [server.id]
-
-
-def test_health_says_who_is_well_and_ends_with_1_when_anyone_is_not(mgov, server, gone):
-    mgov("register", "orders", server.url, "--health", "/h")
-    well = mgov("health", "-o", "json")
-    (result,) = json.loads(well.out)
-    assert (well.code, result["service"], result["instance"], result["status"], result["reason"]) == (
-        0, "orders", server.id, "healthy", "HTTP 200 OK")
-    assert result["url"] == f"{server.url}/h"
-    assert result["latency_ms"] >= 0
-    mgov("register", "users", gone.url)
-    assert mgov("health").code == 1
-    assert mgov("health", "orders").code == 0
-    assert mgov("health", "us*", "-o", "name") == (1, f"users/{gone.id}\n", "0 of 1 healthy; 1 unhealthy\n")
-    assert mgov("health", "order").code == 3
-
-
-def test_bare_urls_need_no_store_and_names_beside_them_do(run, mgov, server, gone, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert run("health", server.url).code == 0
-    both = run("health", f"tcp://127.0.0.1:{server.port}", gone.url, "-o", "name")
-    assert both == (1, f"tcp://127.0.0.1:{server.port}\n{gone.url}/\n", "1 of 2 healthy; 1 unhealthy\n")
-    assert run("health", server.url, "orders").code == 8
-    mgov("register", "orders", server.url)
-    mixed = mgov("health", server.url, "orders", "-o", "json")
-    assert (mixed.code, [r["service"] for r in json.loads(mixed.out)]) == (0, [None, "orders"])
-
-
-def test_a_piped_watch_prints_one_line_for_each_change(mgov, monkeypatch, server, gone):
-    from mgov.clock import SystemClock
-
-    events = iter([lambda: None, lambda: setattr(server, "status", 429), lambda: None,
-                   lambda: mgov("deregister", "orders", gone.id)])
-    monkeypatch.setattr(SystemClock, "sleep", lambda self, seconds: next(events)())
-    mgov("register", "orders", server.url, "--health", "/", "--id", "a")
-    mgov("register", "orders", gone.url)
-    watched = mgov("health", "--watch", "--count", "5", "-o", "jsonl")
-    lines = [json.loads(line) for line in watched.out.splitlines()]
-    told = [(line["instance"], line["before"], line["status"]) for line in lines]
-    assert sorted(told[:2]) == [(gone.id, None, "unhealthy"), ("a", None, "healthy")]
-    assert told[2:] == [("a", "healthy", "degraded"), (gone.id, "unhealthy", "gone")]
-    assert watched.code == 0
 
 
 def test_a_pick_prefers_the_callers_zone_by_option_or_variable(mgov):

@@ -6,8 +6,6 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from mgov.cli.watch import Watch
-
 DEAD = "http://127.0.0.1:9"
 
 
@@ -132,48 +130,6 @@ def test_a_job_that_is_not_done_by_its_deadline_is_ended_and_unhealthy(mgov):
     assert (instance["status"], instance["reason"]) == ("unhealthy", "the deadline of 300ms is over")
 
 
-def test_a_watch_goes_on_when_a_service_goes(mgov_process, mgov, server, tmp_path):
-    mgov("register", "orders", server.url, "--health", "/")
-    process = mgov_process(
-        "-S", str(tmp_path / "store"), "health", "orders", "--watch", "--interval", "100ms", "--until-change")
-    assert "healthy" in process.stdout.readline()
-    assert mgov("deregister", "orders", "--all", "--yes").code == 0
-    out, err = process.communicate(timeout=20)
-    told = [line.split("\t")[1:] for line in out.splitlines()]
-    assert told == [["orders", "-", "missing", "nothing is registered"],
-                    [f"orders/{server.id}", "healthy", "gone", "no longer registered"]]
-    assert (process.returncode, err) == (1, "")
-
-
-def test_a_watch_goes_on_when_the_last_instance_of_all_goes_and_sees_what_comes(mgov_process, mgov, server, tmp_path):
-    mgov("register", "orders", server.url, "--health", "/")
-    process = mgov_process("-S", str(tmp_path / "store"), "health", "--watch", "--interval", "100ms")
-    told = [process.stdout.readline()]
-    mgov("deregister", "orders", "--all", "--yes")
-    told.append(process.stdout.readline())
-    mgov("register", "users", server.url, "--health", "/")
-    told.append(process.stdout.readline())
-    assert [line.split("\t")[1:4] for line in told] == [
-        [f"orders/{server.id}", "-", "healthy"], [f"orders/{server.id}", "healthy", "gone"],
-        [f"users/{server.id}", "-", "healthy"],
-    ]
-    process.terminate()
-    assert process.wait(10) == 143
-
-
-def test_what_was_missing_and_comes_is_not_told_as_gone(mgov_process, mgov, server, tmp_path):
-    mgov("register", "orders", server.url, "--health", "/")
-    process = mgov_process("-S", str(tmp_path / "store"), "health", "o*", "--watch", "--interval", "100ms")
-    assert "healthy" in process.stdout.readline()
-    mgov("deregister", "orders", "--all", "--yes")
-    assert [process.stdout.readline().split("\t")[3] for _ in range(2)] == ["missing", "gone"]
-    mgov("register", "orders", server.url, "--health", "/")
-    assert process.stdout.readline().split("\t")[1:4] == [f"orders/{server.id}", "-", "healthy"]
-    mgov("deregister", "orders", "--all", "--yes")
-    assert [process.stdout.readline().split("\t")[1:4] for _ in range(2)] == [
-        ["o*", "-", "missing"], [f"orders/{server.id}", "healthy", "gone"]]
-
-
 def test_a_gate_waits_for_what_is_gone(run):
     assert run("health", DEAD, "--wait", "1s", "--for", "gone").code == 0
 
@@ -208,37 +164,11 @@ def test_a_gate_shows_the_past_where_it_is_asked_for(mgov, server):
     assert (gate.code, gate.out) == (0, "orders\t100 %\t█\n")
 
 
-@pytest.mark.parametrize(("options", "line"), [
-    (("-o", "name"), "{url}"),
-    (("-o", "csv", "--columns", "target,before,status"), "target,before,status\r\n{url},-,healthy\r"),
-    (("-o", "table", "--columns", "before,status,target,reason"), "-            healthy      {url}  HTTP 200 OK"),
-])
-def test_a_change_is_printed_in_each_format(run, server, options, line):
-    result = run("health", server.url, "--watch", "--count", "1", *options)
-    assert (result.code, result.out, result.err) == (0, line.format(url=server.url + "/") + "\n", "")
-
-
-def test_a_watch_in_actions_tells_github_once_at_its_end(run, tmp_path):
-    place = tmp_path / "summary.md"
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(place)}
-    result = run("health", DEAD, "--watch", "--interval", "100ms", "--count", "3", env=env)
-    assert (result.code, result.err.count("::error ")) == (1, 1)
-    assert place.read_text(encoding="utf-8").count("### ") == 1
-
-
 def test_a_report_that_cannot_be_written_costs_nobody_the_answer(run, server):
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "/nowhere/summary.md"}
     result = run("health", server.url, env=env)
     assert (result.code, "HTTP 200 OK" in result.out) == (74, True)
     assert result.err.startswith("mgov: /nowhere/summary.md could not be written: no such file or directory")
-
-
-def test_a_watch_in_a_pipe_suspects_its_own_network_once(run):
-    urls = [f"http://127.0.0.{number}:9" for number in (1, 2, 3)]
-    result = run("health", *urls, "--watch", "--interval", "100ms", "--count", "2")
-    assert (result.code, len(result.out.splitlines())) == (1, 3)
-    assert result.err == "warning: none of 3 targets on 3 hosts could be reached: " \
-                         "is the network of this machine at fault?\n"
 
 
 def test_a_narrow_table_keeps_statuses_and_reasons_and_the_url_where_it_is_the_name(mgov, run):
@@ -261,11 +191,6 @@ def test_what_fails_first_is_told_under_the_results_that_say_so(mgov_process, mg
         "orders", "users", "users fails first: connection refused", "  would suffer: orders",
         "1 of 2 healthy; 1 unhealthy",
     ]
-
-
-def test_the_lines_of_a_table_of_changes_align(run, server):
-    first, second = run("health", server.url, DEAD, "--watch", "--count", "1", "-o", "table").out.splitlines()
-    assert first.index("HTTP 200") == second.index("connection refused")
 
 
 @pytest.mark.parametrize(("argv", "message"), [
@@ -388,22 +313,6 @@ def test_when_nothing_at_all_answers_the_prober_is_suspected(run):
         "warning: none of 3 targets on 3 hosts could be reached: is the network of this machine at fault?")
 
 
-def test_a_watch_ends_at_the_first_change_and_runs_the_command_for_it(mgov_process, mgov, server, tmp_path):
-    mgov("register", "orders", server.url, "--health", "/")
-    told = tmp_path / "told"
-    process = mgov_process(
-        "-S", str(tmp_path / "store"), "health", "--watch", "--interval", "100ms", "--until-change",
-        "--on-change", f"sh -c 'echo $MGOV_TARGET $MGOV_BEFORE $MGOV_STATUS >{told}'",
-    )
-    assert "healthy" in process.stdout.readline()
-    server.status = 500
-    out, err = process.communicate(timeout=20)
-    # three looks in a row are needed before a watched status gets worse
-    assert out.split("\t")[1:4] == [f"orders/{server.id}", "healthy", "unhealthy"]
-    assert (process.returncode, err) == (1, "")
-    assert told.read_text() == f"orders/{server.id} healthy unhealthy\n"
-
-
 def test_show_and_wide_tell_the_past(mgov, server):
     mgov("register", "orders", server.url, "--health", "/")
     mgov("health")
@@ -498,7 +407,27 @@ def test_thresholds_and_retries_can_be_said_for_one_sweep(mgov, server):
     assert "healthy until 2 in a row say unhealthy" in steady.out
 
 
-def test_looks_are_spread_so_that_many_watchers_do_not_strike_at_once():
-    draws = iter([0.0, 0.5])
-    watch = Watch(10.0, draw=lambda: next(draws))
-    assert [watch.pause_s, watch.pause_s] == [9.0, 10.0]
+def test_health_says_who_is_well_and_ends_with_1_when_anyone_is_not(mgov, server, gone):
+    mgov("register", "orders", server.url, "--health", "/h")
+    well = mgov("health", "-o", "json")
+    (result,) = json.loads(well.out)
+    assert (well.code, result["service"], result["instance"], result["status"], result["reason"]) == (
+        0, "orders", server.id, "healthy", "HTTP 200 OK")
+    assert result["url"] == f"{server.url}/h"
+    assert result["latency_ms"] >= 0
+    mgov("register", "users", gone.url)
+    assert mgov("health").code == 1
+    assert mgov("health", "orders").code == 0
+    assert mgov("health", "us*", "-o", "name") == (1, f"users/{gone.id}\n", "0 of 1 healthy; 1 unhealthy\n")
+    assert mgov("health", "order").code == 3
+
+
+def test_bare_urls_need_no_store_and_names_beside_them_do(run, mgov, server, gone, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("health", server.url).code == 0
+    both = run("health", f"tcp://127.0.0.1:{server.port}", gone.url, "-o", "name")
+    assert both == (1, f"tcp://127.0.0.1:{server.port}\n{gone.url}/\n", "1 of 2 healthy; 1 unhealthy\n")
+    assert run("health", server.url, "orders").code == 8
+    mgov("register", "orders", server.url)
+    mixed = mgov("health", server.url, "orders", "-o", "json")
+    assert (mixed.code, [r["service"] for r in json.loads(mixed.out)]) == (0, [None, "orders"])
