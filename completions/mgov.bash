@@ -10,7 +10,7 @@ _mgov_shape() {
         ;;
     'register')
         options='--version --title --description --owner --domain --tier --tag --depends-on --datastore --api --schema --meta --id --region --zone --weight --health --check-interval --check-timeout --check-expect --check-retries --check-rise --check-fall --check-cacert --check-cert --check-key --check-insecure --check-secure --ttl --replace --create-only --expect-rev --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
-        valued='--version= --title= --description= --owner= --domain= --tier= --tag= --depends-on=@services --datastore= --api=@files --schema=@files --meta= --id= --region= --zone= --weight= --health= --check-interval= --check-timeout= --check-expect= --check-retries= --check-rise= --check-fall= --check-cacert=@files --check-cert=@files --check-key=@files --ttl= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
+        valued='--version= --title= --description= --owner= --domain= --tier= --tag= --depends-on=@services --datastore= --api=@files --schema=@files --meta= --id= --region= --zone= --weight= --health=tcp,none --check-interval= --check-timeout= --check-expect= --check-retries= --check-rise= --check-fall= --check-cacert=@files --check-cert=@files --check-key=@files --ttl= --expect-rev= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
         kinds='@services ,'
         ;;
     'deregister')
@@ -177,7 +177,7 @@ _mgov_shape() {
     'breaker record')
         options='--instance --kind --latency -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--instance= --kind= --latency= -S=@files --store=@files -o=text --output=text --color=auto,always,never --deadline='
-        kinds='@services , ,'
+        kinds='@services success,failure,ignored,cancelled ,'
         ;;
     'breaker run')
         options='--instance --hold -S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
@@ -212,22 +212,22 @@ _mgov_shape() {
     'limit show')
         options='-S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
-        kinds=','
+        kinds='@services'
         ;;
     'limit set')
         options='--burst -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--burst= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
-        kinds='@services ,'
+        kinds='@services off'
         ;;
     'limit take')
         options='--count --wait --dry-run -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='--count= --wait= -S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
-        kinds=','
+        kinds='@services'
         ;;
     'limit reset')
         options='--all -S --store -o --output --columns --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --columns= --color=auto,always,never --deadline='
-        kinds=','
+        kinds='@services'
         ;;
     'config')
         commands='set unset get show edit import export history diff rollback promote schema validate watch exec gc'
@@ -376,7 +376,7 @@ _mgov_shape() {
     'help')
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'
         valued='-S=@files --store=@files -o=table,wide,plain,json,jsonl,csv,name --output=table,wide,plain,json,jsonl,csv,name --color=auto,always,never --deadline='
-        kinds=',...'
+        kinds='exit-codes,output,stores,variables...'
         ;;
     'version')
         options='-S --store -o --output --color -q --quiet -v --verbose --debug -y --yes --deadline -h --help'

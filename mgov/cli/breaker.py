@@ -104,7 +104,9 @@ def check(ctx: Context, name: Name, instance: Instance = None) -> str:
 def record(
     ctx: Context,
     name: Name,
-    outcome: Annotated[str, typer.Argument(metavar="OUTCOME", help="success, failure, ignored or cancelled")],
+    outcome: Annotated[
+        str, typer.Argument(metavar="success|failure|ignored|cancelled", help="cancelled: no call was made after all")
+    ],
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="What check printed, if anything")] = "",
     instance: InstanceOption = None,
     kind: Annotated[

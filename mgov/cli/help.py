@@ -64,7 +64,8 @@ EXIT_CODES = "exit-codes"
 def help_topic(
     ctx: Context,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="TOPIC", help="A topic or a command; none lists the topics")
+        list[str] | None,
+        typer.Argument(metavar="exit-codes|output|stores|variables|COMMAND", help="None lists the topics"),
     ] = None,
 ) -> View | str:
     """Explain a topic, or a command as its --help does."""
@@ -81,11 +82,13 @@ def help_topic(
 def command_help(ctx: Context, name: str) -> str:
     """What `mgov NAME --help` prints; raise UsageError when there is no such command."""
     from mgov.cli import tree
+    from mgov.cli.guesses import meant
     from mgov.cli.root import build
 
     found = build(name)
     if found is None:
-        near = suggest(name, [*TOPICS, *(entry[0] for entry in tree.COMMANDS if entry[2])])
+        group, _, word = name.rpartition(" ")
+        near = meant(group, word) or suggest(name, [*TOPICS, *(entry[0] for entry in tree.COMMANDS if entry[2])])
         hint = f"did you mean: mgov help {near}" if near else f"one of {', '.join(TOPICS)}"
         raise UsageError(f"no such topic: {name}", hint=hint)
     parent = ctx.parent

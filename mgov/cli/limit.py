@@ -41,7 +41,9 @@ TAKE_COLUMNS = (
     Column("retry_after_s", "right"),
 )
 RESET_COLUMNS = (Column("action", style=style), Column("key"), Column("count", "right"))
-_Key = Annotated[str, typer.Argument(metavar="KEY", help="A service, or a service and any text: orders:client-7")]
+_Key = Annotated[
+    str, typer.Argument(metavar="NAME[:KEY]", help="A service, or a service and any text: orders:client-7")
+]
 
 
 @command("mgov limit list", "mgov limit list 'ord*' -o json", columns=STATE_COLUMNS)

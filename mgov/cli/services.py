@@ -67,8 +67,9 @@ def stats(ctx: Context) -> View:
     """Count services and instances, all and healthy."""
     counts = ctx.obj.platform().registry.statistics()
     rows = [(name, c["total"], c["healthy"], c["unhealthy"]) for name, c in sorted(counts["services"].items())]
+    services, instances = counts["total_services"], counts["total_instances"]
     summary = (
-        f"{counts['total_services']} services, {counts['total_instances']} instances, "
+        f"{services} service{'' if services == 1 else 's'}, {instances} instance{'' if instances == 1 else 's'}, "
         f"{counts['healthy_instances']} healthy"
     )
     return View(STATS_COLUMNS, rows, counts, summary=summary)

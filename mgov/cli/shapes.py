@@ -98,13 +98,13 @@ def _option(param: Any, formats: tuple[str, ...]) -> Option:
 
 
 def _kind(metavar: str) -> str:
-    """What completes a value, told from its placeholder: NAME is a service, FILE a path, a|b|c one of those."""
+    """What completes a value, told from its placeholder: NAME is a service, FILE a path, a|b|OTHER one of a and b."""
     words = [word.partition("[")[0] for word in metavar.strip("[].").split("|")]
     if any(word in _SERVICE_WORDS for word in words):
         return SERVICES
     if any(word in _FILE_WORDS for word in words):
         return FILES
-    return ",".join(words) if len(words) > 1 and all(w == w.lower() for w in words) else ANY
+    return ",".join(w for w in words if w[:1].isalpha() and w == w.lower()) if len(words) > 1 else ANY
 
 
 def _listed(text: str) -> str:

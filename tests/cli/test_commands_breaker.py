@@ -221,6 +221,9 @@ def test_what_is_forced_open_says_so(mgov):
          "hint: did you mean success? one of success, failure, ignored, cancelled\n"),
         (("record", "payments", "success", "--kind", "5xx"), 2,
          "mgov: --kind belongs to a failure\nhint: mgov breaker record payments failure --kind 5xx\n"),
+        (("record", "payments"), 2,
+         "mgov: missing argument success|failure|ignored|cancelled\n"
+         "hint: mgov breaker record [OPTIONS] NAME success|failure|ignored|cancelled [TOKEN]\n"),
         (("record", "payments", "failure", "--kind", "tiemout"), 2,
          "mgov: 'tiemout' is no kind of failure\nhint: did you mean timeout? one of refused, timeout, reset, tls, "
          "protocol, 4xx, 5xx, error, or a status such as 503\n"),

@@ -167,7 +167,7 @@ def test_stats_keep_their_json_names(mgov):
         "total_services": 1, "total_instances": 1, "healthy_instances": 0,
         "services": {"orders": {"total": 1, "healthy": 0, "unhealthy": 0}},
     }  # fmt: skip
-    assert mgov("stats") == (0, "orders\t1\t0\t0\n", "1 services, 1 instances, 0 healthy\n")
+    assert mgov("stats") == (0, "orders\t1\t0\t0\n", "1 service, 1 instance, 0 healthy\n")
 
 
 def test_lists_are_arrays_even_when_empty(mgov):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mgov.cli import completion, shapes, shells
+from mgov.cli.help import TOPICS
 from mgov.cli.shapes import ANY, FILES, SERVICES, Option, Shape
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,11 +35,19 @@ def test_the_command_prints_the_same_script(run):
 
 @pytest.mark.parametrize(("metavar", "kind"), [
     ("NAME", SERVICES), ("[GLOB]", SERVICES), ("NAME|GLOB|URL", SERVICES), ("FILE|DIR", FILES),
-    ("NAME[:async][:optional]", SERVICES),
+    ("NAME[:async][:optional]", SERVICES), ("NAME[:KEY]", SERVICES), ("PATH|URL|tcp|none", "tcp,none"),
+    ("RATE|off", "off"), ("DURATION|TIME", ANY), ("TEXT|@FILE|@-", ANY),
     ("bash|zsh", "bash,zsh"), ("TEXT", ANY), ("", ANY),
 ])
 def test_a_placeholder_tells_what_completes(metavar, kind):
     assert shapes._kind(metavar) == kind
+
+
+def test_what_is_typed_every_day_completes():
+    known = {shape.path: shape.arguments for shape in shapes.shapes()}
+    assert known["limit take"][0] == known["limit reset"][0] == SERVICES
+    assert known["breaker record"][:2] == (SERVICES, "success,failure,ignored,cancelled")
+    assert known["help"] == (",".join([*TOPICS]),)
 
 
 def test_generating_twice_gives_the_same_text():

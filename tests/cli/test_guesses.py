@@ -38,6 +38,11 @@ def test_a_name_that_is_no_service_is_taken_for_a_typing_mistake(run, store):
     assert run("-S", store, "breaker", "nobody").err.endswith("hint: mgov breaker --help\n")
 
 
+def test_help_knows_the_words_of_other_tools_too(run):
+    assert run("help", "ls").err == "mgov: no such topic: ls\nhint: did you mean: mgov help services\n"
+    assert run("help", "breaker", "open").err.endswith("hint: did you mean: mgov help breaker trip\n")
+
+
 def test_a_guess_needs_no_store_and_makes_none(run, tmp_path):
     assert run("-S", str(tmp_path / "none"), "ls").err.endswith("hint: did you mean: mgov services\n")
     assert run("list", "nobody").err.endswith("hint: did you mean: mgov show nobody\n")
