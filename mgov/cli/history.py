@@ -33,13 +33,13 @@ def history_columns(now: float = 0.0) -> tuple[Column, ...]:
     """The columns of `history`; `now` is what ages are counted from in a table."""
     return (
         Column("revision", "right"),
-        Column("at", show=age_shown(now)),
+        Column("at", show=age_shown(now), cut_rank=2),
         Column("author"),
-        Column("action", style=style),
-        Column("key"),
+        Column("action", style=style, cut_rank=2),
+        Column("key", cut_rank=2),
         Column("operation"),
         Column("message"),
-        Column("fields"),
+        Column("fields", is_folded=True),
     )
 
 

@@ -66,16 +66,20 @@ def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = Fals
     measured = [header, *lines] if view.has_header else lines
     widths = [max(cells(line[i]) for line in measured) for i in range(len(columns))]
     if look.width is not None:
-        room = look.width - sum(widths[:-1]) - len(GAP) * (len(widths) - 1)
-        may_wrap = columns[-1].is_folded and room >= _FOLDED_LEAST
-        if may_wrap:
-            widths[-1] = min(widths[-1], room)
+        told = [max(cells(line[i]) for line in lines) for i in range(len(columns))]
+        ranks = [c.cut_rank for c in columns]
+        least = min(_FOLDED_LEAST, widths[-1])
+        beside = _squeeze(widths[:-1], look.width - least - len(GAP), ranks[:-1], told[:-1])
+        room = look.width - sum(beside) - len(GAP) * len(beside)
+        first = len(columns)                            # the first column whose cells go on below
+        if columns[-1].is_folded and room >= least:
+            widths = [*beside, min(widths[-1], room)]
+            first -= 1
         else:
-            told = [max(cells(line[i]) for line in lines) for i in range(len(columns))]
-            widths = _squeeze(widths, look.width, [c.cut_rank for c in columns], told)
-            may_wrap = not view.has_header and min(widths) >= _NARROWEST_WRAPPED
-        if may_wrap:
-            lines, styles = _told_whole(lines, styles, widths)
+            widths = _squeeze(widths, look.width, ranks, told)
+            if not view.has_header and min(widths) >= _NARROWEST_WRAPPED:
+                first = 0
+        lines, styles = _told_whole(lines, styles, widths, first)
     out = [_line(line, style, columns, widths, look) for line, style in zip(lines, styles, strict=True)]
     if view.has_header:
         out.insert(0, _line(header, [BOLD if look.has_color else None] * len(columns), columns, widths, look))
@@ -83,12 +87,13 @@ def table(view: View, picked: Sequence[str], look: Look, *, is_wide: bool = Fals
 
 
 def _told_whole(
-    lines: Sequence[Sequence[str]], styles: Sequence[list[str | None]], widths: Sequence[int]
+    lines: Sequence[Sequence[str]], styles: Sequence[list[str | None]], widths: Sequence[int], first: int
 ) -> tuple[list[list[str]], list[list[str | None]]]:
-    """The rows with cells that are wider than their columns going on in rows below, and the style of each."""
+    """The rows with what the columns from `first` on are too narrow for in rows below, and the style of each."""
     told, painted = [], []
     for line, style in zip(lines, styles, strict=True):
-        pieces = [wrapped(text, width) for text, width in zip(line, widths, strict=True)]
+        pieces = [[text] for text in line[:first]]
+        pieces += [wrapped(text, width) for text, width in zip(line[first:], widths[first:], strict=True)]
         for number in range(max(map(len, pieces))):
             told.append([parts[number] if number < len(parts) else "" for parts in pieces])
             painted.append(style)

@@ -207,3 +207,19 @@ def test_where_it_is_narrow_headers_are_cut_before_what_stands_below_them():
 def test_where_it_is_narrower_still_cells_are_cut_and_the_name_last():
     assert narrow(28).splitlines()[1] == "payments     5    12  tripp…"
     assert narrow(24).splitlines()[1] == "payme…     5    12  tri…"
+
+
+def test_words_that_go_on_below_get_their_room_from_the_columns_beside_them():
+    view = View(
+        (Column("key", cut_rank=2), Column("author"), Column("fields", is_folded=True)),
+        [("orders", "somebody with a long name", "owner: shop; title: the orders of all customers"), ("users", "ann", "")],
+    )
+    assert table(view, (), Look(50, False, str)) == (
+        "KEY     AUTHOR            FIELDS\n"
+        "orders  somebody with a…  owner: shop; title: the\n"
+        "                            orders of all\n"
+        "                            customers\n"
+        "users   ann               -\n"
+    )
+    assert all(len(line) <= 30 for line in table(view, (), Look(30, False, str)).splitlines())
+    assert table(view, ("key", "fields"), Look(200, False, str)).splitlines()[1].endswith("of all customers")
