@@ -89,7 +89,8 @@ class Changes:
         wanted = _matcher(key)
         found = self._pick(after, since, newest, lambda c: wanted(c.key) and author in ("", c.author))
         if not found and after is None and since is None and not any(wanted(c.key) for c in self._store.changes_back()):
-            raise NotFound(f"no change of {key} is kept", hint=suggest_service(self._store, _named_in(key)))
+            hint = suggest_service(self._store, _named_in(key)) if key != POLICY else "mgov history shows all there are"
+            raise NotFound(f"no change of {key} is kept", hint=hint)
         return found
 
     def compare(self, changes: Sequence[Change]) -> Sequence[Difference]:

@@ -249,6 +249,12 @@ def test_the_policy_has_a_history_and_an_edit_of_it_is_taken_back(mgov, store):
         ("created", None, "policy"), ("created", "orders", "service/orders")]
 
 
+def test_a_policy_that_nobody_ever_made_has_no_history(mgov):
+    mgov("register", "orders")
+    assert mgov("history", "policy") == (
+        3, "", "mgov: no change of policy is kept\nhint: mgov history shows all there are\n")
+
+
 def test_what_was_changed_is_told_also_where_the_policy_was_spoilt_since(mgov, store):
     (store / "policy.toml").write_text("[audit.weights]\ncycle = 0\n")
     mgov("register", "orders")
