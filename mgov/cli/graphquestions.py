@@ -25,9 +25,9 @@ CYCLE_COLUMNS = (
 )
 ORDER_COLUMNS = (Column("services", is_folded=True), Column("wave", "right", is_wide_only=True))
 IMPACT_COLUMNS = (
-    Column("service"),
-    Column("impact", style={"breaks": RED, "can do without": DIM}.get),
-    Column("owner"),
+    Column("service", cut_rank=2),
+    Column("impact", style={"breaks": RED, "can do without": DIM}.get, cut_rank=2),
+    Column("owner", cut_rank=0),
     Column("path", is_folded=True),
 )
 

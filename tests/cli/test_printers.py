@@ -212,7 +212,10 @@ def test_where_it_is_narrower_still_cells_are_cut_and_the_name_last():
 def test_words_that_go_on_below_get_their_room_from_the_columns_beside_them():
     view = View(
         (Column("key", cut_rank=2), Column("author"), Column("fields", is_folded=True)),
-        [("orders", "somebody with a long name", "owner: shop; title: the orders of all customers"), ("users", "ann", "")],
+        [
+            ("orders", "somebody with a long name", "owner: shop; title: the orders of all customers"),
+            ("users", "ann", ""),
+        ],
     )
     assert table(view, (), Look(50, False, str)) == (
         "KEY     AUTHOR            FIELDS\n"
