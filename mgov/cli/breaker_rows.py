@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mgov.cli.rows import age_shown, time_of
 from mgov.cli.text import GREEN, RED, YELLOW
+from mgov.cli.times import age_shown, time_of
 from mgov.cli.view import Column, View
 from mgov.errors import NotFound
 from mgov.model.breaker import FORCE_OPEN, HALF_OPEN, OPEN, Breaker

@@ -8,7 +8,7 @@ import typer
 
 from mgov.cli.config_views import CHANGE_COLUMNS, VALUE_COLUMNS, published_view, shown_value, values_view, version_json
 from mgov.cli.options import STANDARD, Context, command
-from mgov.cli.rows import moment_shown
+from mgov.cli.times import moment_shown
 from mgov.cli.view import PLAIN, TABLE, WIDE, View
 from mgov.errors import UsageError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mgov.cli.rows import Moment, age_shown, style
+from mgov.cli.rows import style
+from mgov.cli.times import Moment, age_shown
 from mgov.cli.view import Column, View
 from mgov.errors import StoreError, UsageError
 from mgov.governance.current import value_at

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.rows import age_shown, style, time_of
+from mgov.cli.rows import style
+from mgov.cli.times import age_shown, time_of
 from mgov.cli.view import Column, View
 from mgov.errors import NO, UsageError
 from mgov.model.undo import CREATE, DELETE, differing, named

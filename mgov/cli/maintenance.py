@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.rows import (
-    OUTCOME_COLUMNS,
-    age_shown,
-    instance_columns,
-    instances_view,
-    moment_shown,
-    outcomes_view,
-    time_of,
-)
+from mgov.cli.rows import OUTCOME_COLUMNS, instance_columns, instances_view, outcomes_view
+from mgov.cli.times import age_shown, moment_shown, time_of
 from mgov.cli.view import Column, View
 from mgov.errors import NO, UsageError
 from mgov.model.units import parse_duration, parse_until

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mgov.cli.rows import time_of
 from mgov.cli.text import fit
+from mgov.cli.times import time_of
 from mgov.cli.view import CSV, WIDE
 from mgov.model.history import Summary, sparkline, summarize
 from mgov.model.units import format_age

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.rows import clock_shown, style, time_of
+from mgov.cli.rows import style
 from mgov.cli.text import GREEN, RED, YELLOW, fit
+from mgov.cli.times import clock_shown, time_of
 from mgov.cli.tls import CaCert, Cert, Insecure, Key, trust_of
 from mgov.cli.view import TABLE, WIDE, Column, View
 from mgov.errors import NO, OK, NotFound

@@ -8,7 +8,8 @@ import typer
 
 from mgov.cli.options import Context, command
 from mgov.cli.past import history_json, history_rows, past_rows
-from mgov.cli.rows import definition_json, dependency_text, member_json, moment_shown, status_text, time_of
+from mgov.cli.rows import definition_json, dependency_text, member_json, status_text
+from mgov.cli.times import moment_shown, time_of
 from mgov.cli.view import Column, View
 from mgov.model.units import format_age, format_duration
 

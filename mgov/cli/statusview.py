@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mgov.cli.breaker_rows import breaker_json, retry_at, state_text
-from mgov.cli.rows import style, time_of
+from mgov.cli.rows import style
 from mgov.cli.screen import Section, ago, height_of, lasting, render
 from mgov.cli.text import BOLD, DIM, GREEN, RED, YELLOW
+from mgov.cli.times import time_of
 from mgov.cli.view import Column
 from mgov.model.breaker_document import label
 from mgov.model.health import HEALTHY

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgov.cli.options import Context, command
-from mgov.cli.rows import age_shown, time_of
+from mgov.cli.times import age_shown, time_of
 from mgov.cli.view import Column, View
 from mgov.errors import NO, OK, UsageError
 from mgov.model.trust import COMMAND_KIND

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mgov.cli.causes import suspicion_of
 from mgov.cli.pausing import pause
-from mgov.cli.rows import TRANSITION_COLUMNS, health_columns, time_of
+from mgov.cli.rows import TRANSITION_COLUMNS, health_columns
 from mgov.cli.sweeping import status_of
 from mgov.cli.text import cells
+from mgov.cli.times import time_of
 from mgov.cli.view import TABLE, WIDE
 from mgov.errors import OK, NotFound
 from mgov.model.health import MISSING, STATUSES, jittered
