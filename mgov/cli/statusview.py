@@ -101,6 +101,7 @@ def status_json(known: Status) -> dict[str, Any]:
             for change in known.configs
         ],
         "change_count": known.change_count,
+        "has_more_changes": known.has_more_changes,
         "sweep": {
             "pattern": look.pattern, "started_at": time_of(look.started_at), "at": time_of(look.at),
             "target_count": look.target_count, "failed_count": look.failed_count,

@@ -78,6 +78,8 @@ def test_the_json_has_what_scripts_rely_on(mgov, fleet):
     assert found["configs"] == [
         {"service": "users", "environment": "default", "version": 1, "author": "tester",
          "at": "2027-01-15T08:01:00.000Z", "message": "smaller pool", "operation": "set"}]  # fmt: skip
+    assert found["has_more_changes"] is False
+    assert found["change_count"] >= 1
     assert [(one["service"], one["roots"]) for one in found["worst"]] == [("users", []), ("orders", [["users"]])]
 
 

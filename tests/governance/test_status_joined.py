@@ -84,7 +84,15 @@ def test_configuration_changes_of_the_last_day_are_told_newest_first(platform, c
     known = platform.status()
     assert [(c.key, c.author, c.message) for c in known.configs] == [
         ("config/orders/prod/000001", "tester", ""), ("config/users/default/000002", "tester", "more")]  # fmt: skip
-    assert known.change_count == 2
+    assert (known.change_count, known.has_more_changes) == (2, False)
+
+
+def test_where_more_changed_than_is_looked_through_the_count_is_not_taken_for_exact(platform, monkeypatch):
+    monkeypatch.setattr("mgov.governance.overview.LOOKED_THROUGH", 2)
+    for title in ("one", "two", "three"):
+        platform.registry.register("orders", fields=Registration(title=title))
+    known = platform.status()
+    assert (known.change_count, known.has_more_changes) == (2, True)
 
 
 def test_a_fleet_of_which_nothing_can_be_reached_makes_the_prober_suspect(platform, clock):
