@@ -35,9 +35,10 @@ sys.exit(run_forwarding(sys.argv[1:], environ=os.environ))
 """
 COUNTS_HUPS = """
 import os, signal, sys
-signal.signal(signal.SIGHUP, lambda *_: sys.exit(7))
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})   # so that none is missed on the way to the wait
 open(os.environ["UP"], "w").close()
-signal.pause()
+signal.sigwait({signal.SIGHUP})
+sys.exit(7)
 """
 
 
