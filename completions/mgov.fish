@@ -496,7 +496,7 @@ complete -c mgov -n '__mgov_at \'health\'' -l rise -r -d 'Good looks in a row to
 complete -c mgov -n '__mgov_at \'health\'' -l fall -r -d 'Bad looks in a row to get worse [1; with --watch 3]'
 complete -c mgov -n '__mgov_at \'health\'' -l cached -r -d 'Do not look again at what was seen this recently'
 complete -c mgov -n '__mgov_at \'health\'' -l expect -r -d 'What bare URLs must answer, such as status=200'
-complete -c mgov -n '__mgov_at \'health\'' -l watch -d 'Look again and again; piped, one line per change'
+complete -c mgov -n '__mgov_at \'health\'' -l watch -d 'Look again and again; piped, one aligned line per change'
 complete -c mgov -n '__mgov_at \'health\'' -l interval -r -d 'Between the looks of --watch, about [10s]'
 complete -c mgov -n '__mgov_at \'health\'' -l count -r -d 'End --watch after N looks'
 complete -c mgov -n '__mgov_at \'health\'' -l until-change -d 'End --watch at the first change'

@@ -60,7 +60,9 @@ def health(
     expect: Annotated[
         list[str] | None, typer.Option(metavar="EXPECTATION", help="What bare URLs must answer, such as status=200")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again and again; piped, one line per change")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again and again; piped, one aligned line per change")
+    ] = False,
     interval: Annotated[
         _Text, typer.Option(metavar="DURATION", help=f"Between the looks of --watch, about [{_USUAL_INTERVAL}]")
     ] = None,

@@ -33,6 +33,7 @@ class Output:
         self.stderr: TextIO | None = sys.stderr
         self.environ = environ
         self.format: str | None = None
+        self.is_format_asked = True
         self.columns: tuple[str, ...] = ()
         self.color = environ.get("MGOV_COLOR", "")
         self.is_quiet = bool(environ.get("MGOV_QUIET"))
@@ -103,7 +104,7 @@ class Output:
         if self.color not in ("", *COLOR_WHEN):
             raise UsageError(f"unknown --color {self.color}", hint=f"one of {', '.join(COLOR_WHEN)}")
         if self.asked is None or (self.format is None and self.asked in STANDARD and self.asked not in formats):
-            self.format = self._default(formats)
+            self.format, self.is_format_asked = self._default(formats), False
         elif self.asked not in formats:
             raise _unknown("output format", self.asked, formats)
         else:

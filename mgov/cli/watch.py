@@ -1,4 +1,4 @@
-"""health --watch: a live table on a terminal, one line per change where nobody watches."""
+"""health --watch: a live table on a terminal, one aligned line per change where nobody watches."""
 
 from __future__ import annotations
 
@@ -55,7 +55,12 @@ class Change(NamedTuple):
 
 
 def watch_health(session: Session, sweep: Sweep, watch: Watch, reports: Reports) -> int:
-    """Look again and again; the status is the last look's. Statuses get worse only after three looks in a row."""
+    """Look again and again; the status is the last look's. Statuses get worse only after three looks in a row.
+
+    In a pipe too the lines are aligned: a log of changes is read by people, unless a format was asked for.
+    """
+    if not session.out.is_format_asked:
+        session.out.format = TABLE
     is_live = session.out.is_terminal and session.out.format in (TABLE, WIDE) and session.environ.get("TERM") != "dumb"
     session.out.check_columns(health_columns() if is_live else TRANSITION_COLUMNS)
     return (_live if is_live else _lines)(session, sweep, watch, reports)

@@ -12,7 +12,8 @@ DEAD = "http://127.0.0.1:9"
 def test_a_watch_goes_on_when_a_service_goes(mgov_process, mgov, server, tmp_path):
     mgov("register", "orders", server.url, "--health", "/")
     process = mgov_process(
-        "-S", str(tmp_path / "store"), "health", "orders", "--watch", "--interval", "100ms", "--until-change")
+        "-S", str(tmp_path / "store"), "health", "orders", "--watch", "-o", "plain", "--interval", "100ms",
+        "--until-change")
     assert "healthy" in process.stdout.readline()
     assert mgov("deregister", "orders", "--all", "--yes").code == 0
     out, err = process.communicate(timeout=20)
@@ -24,7 +25,7 @@ def test_a_watch_goes_on_when_a_service_goes(mgov_process, mgov, server, tmp_pat
 
 def test_a_watch_goes_on_when_the_last_instance_of_all_goes_and_sees_what_comes(mgov_process, mgov, server, tmp_path):
     mgov("register", "orders", server.url, "--health", "/")
-    process = mgov_process("-S", str(tmp_path / "store"), "health", "--watch", "--interval", "100ms")
+    process = mgov_process("-S", str(tmp_path / "store"), "health", "--watch", "-o", "plain", "--interval", "100ms")
     told = [process.stdout.readline()]
     mgov("deregister", "orders", "--all", "--yes")
     told.append(process.stdout.readline())
@@ -40,7 +41,8 @@ def test_a_watch_goes_on_when_the_last_instance_of_all_goes_and_sees_what_comes(
 
 def test_what_was_missing_and_comes_is_not_told_as_gone(mgov_process, mgov, server, tmp_path):
     mgov("register", "orders", server.url, "--health", "/")
-    process = mgov_process("-S", str(tmp_path / "store"), "health", "o*", "--watch", "--interval", "100ms")
+    process = mgov_process(
+        "-S", str(tmp_path / "store"), "health", "o*", "--watch", "-o", "plain", "--interval", "100ms")
     assert "healthy" in process.stdout.readline()
     mgov("deregister", "orders", "--all", "--yes")
     assert [process.stdout.readline().split("\t")[3] for _ in range(2)] == ["missing", "gone"]
@@ -77,16 +79,21 @@ def test_a_watch_in_a_pipe_suspects_its_own_network_once(run):
                          "is the network of this machine at fault?\n"
 
 
-def test_the_lines_of_a_table_of_changes_align(run, server):
-    first, second = run("health", server.url, DEAD, "--watch", "--count", "1", "-o", "table").out.splitlines()
-    assert first.index("HTTP 200") == second.index("connection refused")
+def test_the_lines_of_changes_align_in_a_pipe_and_programs_ask_for_tabs(run, server):
+    watch = ("health", server.url, DEAD, "--watch", "--count", "1")
+    for asked in ((), ("-o", "table")):
+        first, second = run(*watch, *asked).out.splitlines()
+        assert first.index("HTTP 200") == second.index("connection refused")
+    for asked, env in ((("-o", "plain"), {}), ((), {"MGOV_OUTPUT": "plain"})):
+        first, _ = run(*watch, *asked, env=env).out.splitlines()
+        assert first.split("\t")[1:] == [f"{server.url}/", "-", "healthy", "HTTP 200 OK"]
 
 
 def test_a_watch_ends_at_the_first_change_and_runs_the_command_for_it(mgov_process, mgov, server, tmp_path):
     mgov("register", "orders", server.url, "--health", "/")
     told = tmp_path / "told"
     process = mgov_process(
-        "-S", str(tmp_path / "store"), "health", "--watch", "--interval", "100ms", "--until-change",
+        "-S", str(tmp_path / "store"), "health", "--watch", "-o", "plain", "--interval", "100ms", "--until-change",
         "--on-change", f"sh -c 'echo $MGOV_TARGET $MGOV_BEFORE $MGOV_STATUS >{told}'",
     )
     assert "healthy" in process.stdout.readline()

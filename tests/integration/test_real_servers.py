@@ -55,7 +55,7 @@ def watch(mgov_process, tmp_path):
 
     def start(name):
         return mgov_process(
-            "health", name, "--watch", "--interval", "100ms", "--store", str(tmp_path / "store"),
+            "health", name, "--watch", "-o", "plain", "--interval", "100ms", "--store", str(tmp_path / "store"),
             "--deadline", DEADLINE,
         )  # fmt: skip
 
