@@ -17,7 +17,7 @@ from mgov.errors import EXIT_MEANINGS
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOME_SHOWN = "/home/you/shop"                               # what the README shows for the folder of its examples
-SHOWN_ENVIRON = {"TERM": "dumb", "COLUMNS": "110", "MGOV_ACTOR": "ann"}
+SHOWN_ENVIRON = {"TERM": "dumb", "COLUMNS": "140", "MGOV_ACTOR": "ann"}
 SET_UP = "python3 -m venv .venv && . .venv/bin/activate && "
 SERVER = re.compile(r"python3 -m http\.server --bind 127\.0\.0\.1 (\d+) &>/dev/null &")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

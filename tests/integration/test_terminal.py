@@ -130,6 +130,7 @@ def test_the_watch_is_a_live_table_that_survives_a_resize_and_leaves_the_termina
 @pytest.mark.usefixtures("fleet")
 def test_a_watch_that_ends_by_itself_leaves_its_last_state_below_what_was_there_before(terminal, mgov):
     terminal.type("echo from before")
+    terminal.wait_for(lambda seen: "from before" in seen)
     terminal.type(f"{mgov} health --watch --interval 100ms --count 2; echo status=$?")
     ended = terminal.wait_for(lambda seen: any(line == "status=1" for line in seen))
     assert is_last_state(ended)
